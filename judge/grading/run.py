@@ -16,23 +16,20 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from judge.canonical import content_sha256
 from judge.errors import InputError, ProviderError
 from judge.frozen import Frozen
 from judge.grading.budget import Budget
-from judge.grading.decision import Decision, decide
-from judge.grading.embedded import EmbeddedLane, check_embedded, rules_sha256
-from judge.grading.exchange import Exchange, Lane, NoVerdict, call_key
+from judge.grading.embedded import EmbeddedLane, check_embedded
+from judge.grading.exchange import Exchange, Lane, call_key
 from judge.grading.judges import Judge, parse_judge
-from judge.grading.prompt import template_sha256
+from judge.grading.judging import make_verdict, make_verdict_id
 from judge.grading.replay import Recorder, Recording, ReplayLane, open_recording
 from judge.ledger.entry import Call
 from judge.ledger.store import REOPENED, Ledger, Select
-from judge.ledger.verdict import Coverage, Status, Verdict
+from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.loading import load_rubric
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
@@ -111,25 +108,6 @@ class Plan(NamedTuple):
                     for sample in range(self.samples):
                         verdict_id = make_verdict_id(transcript, rubric, judge, sample)
                         yield Task(verdict_id, transcript, rubric, judge, sample)
-
-
-def make_verdict_id(transcript: Transcript, rubric: Rubric, judge: Judge, sample: int) -> str:
-    """Hash everything that a verdict depends on: 20 hex digits, the same on every machine."""
-    return content_sha256(
-        {
-            "transcript": transcript.id,
-            "content": transcript.content_sha256,
-            "rubric": rubric.sha256,
-            "prompt": prompt_sha256(judge),
-            "judge": judge.sha256,
-            "sample": sample,
-        }
-    )[:20]
-
-
-def prompt_sha256(judge: Judge) -> str:
-    """Hash of how this judge is asked: the prompt template, or an embedded judge's own rules."""
-    return rules_sha256() if judge.embedded else template_sha256()
 
 
 async def grade(
@@ -330,14 +308,10 @@ class _Scheduler:
             recorded=self._recorded(task.verdict_id) if lane.keeps_calls else deque(),
             on_call=self._pending.append if lane.keeps_calls else lambda _call: None,
         )
-        started = time.monotonic()
-        try:
-            decision = await _judge(lane, exchange)
-        except NoVerdict as missing:
-            decision = Decision(None, None, missing.status, (), (), (), missing.detail)
+        verdict = await make_verdict(lane, exchange)
         if self._recorder is not None:
             self._recorder.write(task.judge, exchange.calls)
-        return _to_verdict(exchange, decision, time.monotonic() - started)
+        return verdict
 
     def _recorded(self, verdict_id: str) -> deque[Call]:
         """Answers that an earlier run was given and did not come to use."""
@@ -362,79 +336,3 @@ class _Scheduler:
             self._tally.count(verdict)
         if self._on_progress is not None:
             self._on_progress(self._tally)
-
-
-async def _judge(lane: Lane, exchange: Exchange) -> Decision:
-    """Ask, look the quotes up, and ask once more if that could mend the ones that failed."""
-    decision = decide(exchange.transcript, exchange.rubric, await lane.ask(exchange))
-    if decision.failed_quotes and lane_can_mend(exchange):
-        exchange.flags.add("asked_again")
-        decision = decide(exchange.transcript, exchange.rubric, await lane.ask(exchange, describe_failures(decision)))
-    return decision
-
-
-def lane_can_mend(exchange: Exchange) -> bool:
-    """Whether asking again about a quote can help: a deterministic embedded judge would say the same."""
-    return not exchange.judge.embedded
-
-
-def describe_failures(decision: Decision) -> str:
-    """Say to a judge which of its quotes did not hold, and why."""
-    lines = [f'- {criterion}: "{quote[:400]}": {why}' for criterion, quote, why in decision.failed_quotes[:12]]
-    return (
-        "Code looked up your quotes. These do not count:\n"
-        + "\n".join(lines)
-        + "\nGive the whole answer again. Copy quotes character for character from one part of one message, from the places "
-        "the criterion admits, and cite that message. A criterion for which there is no such quote is not met."
-    )
-
-
-def _to_verdict(exchange: Exchange, decision: Decision, elapsed_s: float) -> Verdict:
-    transcript, rubric, judge, calls = exchange.transcript, exchange.rubric, exchange.judge, exchange.calls
-    usage = [call.usage for call in calls]
-    costs = [call.cost_usd for call in calls]
-    seen = len(transcript.messages) if any(call.answer for call in calls) else 0
-    stated = decision.stated
-    return Verdict(
-        verdict_id=exchange.verdict_id,
-        transcript_id=transcript.id,
-        source=transcript.source.label,
-        rubric=rubric.id,
-        rubric_sha256=rubric.sha256,
-        judge=judge.model,
-        sample=exchange.sample,
-        level=decision.level,
-        positive=decision.positive,
-        status=decision.status,
-        severity=stated.severity if stated and decision.status == "ok" else None,
-        findings=decision.findings,
-        coverage=Coverage(seen=seen, total=len(transcript.messages)),
-        flags=tuple(sorted({*decision.flags, *exchange.flags})),
-        input_tokens=_total(usage, "input_tokens"),
-        output_tokens=_total(usage, "output_tokens"),
-        cached_tokens=_total(usage, "cached_tokens"),
-        cost_usd=None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None),
-        latency_s=round(elapsed_s, 4),
-        attempts=len(calls),
-        created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        stated_level=stated.level if stated else None,
-        initiative=stated.initiative if stated else None,
-        error=decision.detail,
-        transcript_sha256=transcript.content_sha256,
-        prompt_sha256=prompt_sha256(judge),
-        judge_sha256=judge.sha256,
-        run=_grouping(transcript.run),
-    )
-
-
-def _grouping(run: dict[str, Any]) -> dict[str, Any]:
-    """The transcript's facts in a form to group by: a list in one word, and the model under one name."""
-    facts = {name: " + ".join(map(str, value)) if isinstance(value, list) else value for name, value in run.items()}
-    if "models" in facts and "model" not in facts:
-        facts["model"] = facts.pop("models")
-    return facts
-
-
-def _total(usage: Sequence[dict[str, Any]], name: str) -> int | None:
-    counts = [row[name] for row in usage if row.get(name) is not None]
-    return sum(counts) if counts else None

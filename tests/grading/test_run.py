@@ -15,7 +15,8 @@ from judge.grading.answer import Answer
 from judge.grading.budget import Budget
 from judge.grading.exchange import Exchange, NoVerdict, call_key
 from judge.grading.judges import Judge, Price
-from judge.grading.run import Grading, grade, grade_sync, make_verdict_id
+from judge.grading.judging import make_verdict_id
+from judge.grading.run import Grading, grade, grade_sync
 from judge.ledger.entry import Call
 from judge.ledger.store import Ledger, open_ledger
 
