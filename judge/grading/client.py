@@ -113,6 +113,7 @@ class LLMLane:
     """One judge behind a provider."""
 
     keeps_calls = True
+    caches_prefixes = True
 
     def __init__(self, judge: Judge, budget: Budget) -> None:
         self._judge = judge

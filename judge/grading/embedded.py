@@ -25,6 +25,7 @@ class EmbeddedLane:
     """One embedded judge."""
 
     keeps_calls = False
+    caches_prefixes = False
     unreachable: str | None = None
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:

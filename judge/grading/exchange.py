@@ -75,6 +75,8 @@ class Lane(Protocol):
 
     #: Whether its calls cost money or time worth keeping, so that each is recorded before its verdict is.
     keeps_calls: bool
+    #: Whether the provider may charge less for a prompt that begins like one it has just answered.
+    caches_prefixes: bool
     #: Why nothing was ever reached, once something was tried; null otherwise.
     unreachable: str | None
 

@@ -89,6 +89,7 @@ class ReplayLane:
     """Answers from a recording, turn by turn."""
 
     keeps_calls = False
+    caches_prefixes = False
     unreachable: str | None = None
 
     def __init__(self, recording: Recording) -> None:

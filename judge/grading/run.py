@@ -36,17 +36,27 @@ from judge.transcripts.model import Transcript
 
 GROUP_ROWS = 200
 GROUP_S = 0.25
+# How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile.
 _LOOK_AHEAD = 256
+_LOOK_AHEAD_CHARS = 4_000_000
+# Providers cache prompt prefixes of 1,024 tokens and up; a shorter transcript gains nothing from going first.
+_LEAD_CHARS = 4_000
 
 Progress = Callable[["Tally"], None]
+_Running = dict[asyncio.Task[Verdict], list["Task"]]  # what is being made, and which tasks wait for it
 
 
 @dataclass
 class Tally:
-    """How a run stands. `found` verdicts were in the ledger already; `spent_usd` counts what is known."""
+    """How a run stands. `found` verdicts were in the ledger already; `spent_usd` counts what is known.
+
+    `drawn` counts the verdicts asked for by the transcripts that were read so far, and `all_drawn` says that these are all.
+    """
 
     done: int = 0
     found: int = 0
+    drawn: int = 0
+    all_drawn: bool = False
     statuses: Counter[str] = field(default_factory=Counter)
     positive: int = 0
     spent_usd: float = 0.0
@@ -100,14 +110,22 @@ class Plan(NamedTuple):
     judges: tuple[tuple[Judge, Lane], ...]
     samples: int
 
-    def tasks(self, transcripts: Iterable[Transcript]) -> Iterator[Task]:
-        """Every task, the rubrics of one transcript together so that a provider's prompt cache is warm."""
+    def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
+        """Every task, those of one transcript and one judge together: their prompts begin alike."""
         for transcript in transcripts:
             for judge, _ in self.judges:
-                for rubric in self.rubrics:
-                    for sample in range(self.samples):
-                        verdict_id = make_verdict_id(transcript, rubric, judge, sample)
-                        yield Task(verdict_id, transcript, rubric, judge, sample)
+                yield [
+                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
+                    for rubric in self.rubrics
+                    for sample in range(self.samples)
+                ]
+
+
+class Turn(NamedTuple):
+    """One transcript before one judge: verdicts that are there, and tasks that are to be done."""
+
+    found: list[Verdict]
+    tasks: list[Task]
 
 
 async def grade(
@@ -247,46 +265,71 @@ class _Scheduler:
     async def work(self, transcripts: Iterable[Transcript], concurrency: int) -> AsyncIterator[tuple[Verdict, bool]]:
         """Keep up to `concurrency` tasks in the making until there are no more."""
         todo = self._todo(transcripts)
-        running: set[asyncio.Task[Verdict]] = set()
+        running: _Running = {}
+        ready: deque[Task] = deque()
         finished: list[Verdict] = []
-        exhausted = False
         try:
-            while not exhausted or running:
-                while not exhausted and len(running) < concurrency:
-                    item = next(todo, None)
-                    if item is None:
-                        exhausted = True
-                    elif isinstance(item, Verdict):
-                        self._tally.found += 1
-                        yield item, True
-                    else:
-                        running.add(asyncio.create_task(self._make(item)))
+            while not self._tally.all_drawn or ready or running:
+                for verdict in self._fill(todo, ready, running, concurrency):
+                    yield verdict, True
                 if running:
-                    done, running = await asyncio.wait(running, timeout=GROUP_S, return_when=asyncio.FIRST_COMPLETED)
-                    failures = [task.exception() for task in done]
-                    made = [task.result() for task in done if task.exception() is None]
-                    finished += made
-                    self._pending += made
-                    for failure in filter(None, failures):
-                        raise failure
-                if self._is_due(last=exhausted and not running):
+                    await self._wait(ready, running, finished)
+                if self._is_due(last=self._tally.all_drawn and not running and not ready):
                     self._flush(finished)
                     for verdict in finished:
                         yield verdict, False
                     finished = []
         finally:
-            for task in running:
-                task.cancel()
+            for one in running:
+                one.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             self._flush(finished)
 
-    def _todo(self, transcripts: Iterable[Transcript]) -> Iterator[Task | Verdict]:
-        """Tasks to do, and verdicts that are there already, a batch of look-ups at a time."""
-        tasks = self._plan.tasks(transcripts)
-        while batch := [task for _, task in zip(range(_LOOK_AHEAD), tasks, strict=False)]:
-            there = self._settled([task.verdict_id for task in batch])
-            for task in batch:
-                yield there.get(task.verdict_id, task)
+    def _fill(self, todo: Iterator[Turn], ready: deque[Task], running: _Running, concurrency: int) -> Iterator[Verdict]:
+        """Start tasks until enough are running, and yield the verdicts that are met on the way."""
+        while len(running) < concurrency:
+            if ready:
+                running[self._start(ready.popleft())] = []
+            elif (turn := next(todo, None)) is None:
+                self._tally.all_drawn = True
+                break
+            else:
+                self._tally.found += len(turn.found)
+                yield from turn.found
+                if self._is_led(turn):
+                    running[self._start(turn.tasks[0])] = turn.tasks[1:]
+                else:
+                    ready.extend(turn.tasks)
+
+    async def _wait(self, ready: deque[Task], running: _Running, finished: list[Verdict]) -> None:
+        """Wait for some tasks, or until rows are due to be written; what waited for them is ready."""
+        done, _ = await asyncio.wait(running, timeout=GROUP_S, return_when=asyncio.FIRST_COMPLETED)
+        ready.extend(task for one in done for task in running.pop(one))
+        failures = [task.exception() for task in done]
+        made = [task.result() for task in done if task.exception() is None]
+        finished += made
+        self._pending += made
+        for failure in filter(None, failures):
+            raise failure
+
+    def _todo(self, transcripts: Iterable[Transcript]) -> Iterator[Turn]:
+        """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
+        turns = self._plan.turns(transcripts)
+        while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
+            there = self._settled([task.verdict_id for tasks in batch for task in tasks])
+            for tasks in batch:
+                self._tally.drawn += len(tasks)
+                found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
+                yield Turn(found, [task for task in tasks if task.verdict_id not in there])
+
+    def _is_led(self, turn: Turn) -> bool:
+        """Whether one question goes first and the rest once it is answered, when the provider's prompt cache is warm."""
+        if len(turn.tasks) < 2 or not self._lanes[turn.tasks[0].judge.sha256].caches_prefixes:
+            return False
+        return _characters(turn.tasks[0].transcript) >= _LEAD_CHARS
+
+    def _start(self, task: Task) -> asyncio.Task[Verdict]:
+        return asyncio.create_task(self._make(task))
 
     def _settled(self, verdict_ids: list[str]) -> dict[str, Verdict]:
         """Those verdicts that are in the ledger and are not to be asked for again."""
@@ -336,3 +379,17 @@ class _Scheduler:
             self._tally.count(verdict)
         if self._on_progress is not None:
             self._on_progress(self._tally)
+
+
+def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task]]:
+    """Take turns until they hold so many tasks or characters; at least one while there is one."""
+    taken: list[list[Task]] = []
+    while tasks > 0 and chars > 0 and (turn := next(turns, None)) is not None:
+        taken.append(turn)
+        tasks -= len(turn)
+        chars -= _characters(turn[0].transcript)
+    return taken
+
+
+def _characters(transcript: Transcript) -> int:
+    return sum(len(part.text) for _, part in transcript.parts())

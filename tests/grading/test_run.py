@@ -27,6 +27,7 @@ class ScriptedLane:
     """Answers what a function says; counts what it was asked."""
 
     keeps_calls = True
+    caches_prefixes = True
     unreachable = None
 
     def __init__(self, say: Callable[[Exchange, str | None], Answer]) -> None:
@@ -34,12 +35,15 @@ class ScriptedLane:
         self.asked = 0
         self.at_once = self.most_at_once = 0
         self.complaints: list[str] = []
+        self.log: list[str] = []
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         self.asked += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
+        self.log.append("asked")
         await asyncio.sleep(0)
+        self.log.append("answered")
         self.at_once -= 1
         if complaint:
             self.complaints.append(complaint)
@@ -104,6 +108,14 @@ def test_no_more_are_in_the_making_than_allowed(lane: ScriptedLane) -> None:
     """The concurrency bound holds and is used."""
     run(some(50), concurrency=7)
     assert 7 == lane.most_at_once
+
+
+@pytest.mark.parametrize(("words", "log"), [(2_000, "asked answered asked asked"), (10, "asked asked asked answered")])
+def test_one_question_about_a_long_transcript_goes_first(lane: ScriptedLane, words: int, log: str) -> None:
+    """The provider's prompt cache is warm for the rest; a short transcript, which no provider caches, loses no time."""
+    subject = transcript(("user", "word " * words), ("target", "done"))
+    assert 3 == len(run([subject], samples=3, concurrency=8).verdicts)
+    assert log.split() == lane.log[:4]
 
 
 def test_what_goes_wrong_with_one_transcript_is_its_status(lane: ScriptedLane, ledger: Ledger) -> None:
