@@ -43,6 +43,8 @@ _LOOK_AHEAD_CHARS = 4_000_000
 _LEAD_CHARS = 4_000
 
 Progress = Callable[["Tally"], None]
+# How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
+Samples = int | Callable[[Transcript, Rubric, Judge], int]
 _Running = dict[asyncio.Task[Verdict], list["Task"]]  # what is being made, and which tasks wait for it
 
 
@@ -50,7 +52,7 @@ _Running = dict[asyncio.Task[Verdict], list["Task"]]  # what is being made, and 
 class Tally:
     """How a run stands. `found` verdicts were in the ledger already; `spent_usd` counts what is known.
 
-    `drawn` counts the verdicts asked for by the transcripts that were read so far, and `all_drawn` says that these are all.
+    `drawn` counts the verdicts that the transcripts read so far ask for; with `all_drawn`, each of them was begun.
     """
 
     done: int = 0
@@ -108,17 +110,22 @@ class Plan(NamedTuple):
 
     rubrics: tuple[Rubric, ...]
     judges: tuple[tuple[Judge, Lane], ...]
-    samples: int
+    samples: Samples
 
     def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
         """Every task, those of one transcript and one judge together: their prompts begin alike."""
         for transcript in transcripts:
             for judge, _ in self.judges:
-                yield [
+                tasks = [
                     Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
                     for rubric in self.rubrics
-                    for sample in range(self.samples)
+                    for sample in range(self._times(transcript, rubric, judge))
                 ]
+                if tasks:
+                    yield tasks
+
+    def _times(self, transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
+        return self.samples if isinstance(self.samples, int) else self.samples(transcript, rubric, judge)
 
 
 class Turn(NamedTuple):
@@ -192,7 +199,7 @@ async def run(
     *,
     budget: Budget,
     ledger: Ledger | None = None,
-    samples: int = 1,
+    samples: Samples = 1,
     concurrency: int = 16,
     retry: Sequence[Status] = REOPENED,
     record: Path | None = None,
@@ -317,8 +324,8 @@ class _Scheduler:
         turns = self._plan.turns(transcripts)
         while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
             there = self._settled([task.verdict_id for tasks in batch for task in tasks])
+            self._tally.drawn += sum(map(len, batch))
             for tasks in batch:
-                self._tally.drawn += len(tasks)
                 found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
                 yield Turn(found, [task for task in tasks if task.verdict_id not in there])
 
