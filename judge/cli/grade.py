@@ -24,7 +24,7 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
-from judge.cli.progress import Follow, describe
+from judge.cli.progress import Follow, Reading, describe
 from judge.errors import BudgetError, InputError
 from judge.workspace import SETTINGS_FILE, load_settings
 
@@ -120,9 +120,10 @@ def grade(
 
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
-    with open_ledger(where) as book, Follow(quiet=quiet) as follow:
+    reading = Reading(sources, limit)
+    with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         stream = run(
-            transcripts,
+            reading.follow(transcripts),
             rubrics,
             judges,
             ledger=book,

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from judge.grading.run import Tally
+    from judge.transcripts.model import Transcript
 
-INTERVAL_S = 10.0
+INTERVAL_S: Final = 10.0
+# The rate that the time left is reckoned with: over the last minute, since providers do not keep an even pace.
+_RATE_S: Final = 60.0
+_MOST_FILES: Final = 100_000  # whose sizes are looked up before a run begins
+
+
+class Reading:
+    """How far the sources have been read, in bytes, told from the transcripts that come out of them."""
+
+    def __init__(self, sources: Iterable[Path], limit: int | None = None) -> None:
+        self._total = _count_bytes(sources)
+        self._limit = limit
+        self._transcripts = 0
+        self._before = 0  # bytes of files that are behind
+        self._uri, self._size, self._within = "", 0, 0.0
+        self._ended = False
+
+    def follow(self, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
+        """Pass transcripts on, noting where each was."""
+        for transcript in transcripts:
+            source = transcript.source
+            if source.uri != self._uri:
+                self._before += self._size
+                self._uri, self._size = source.uri, source.size
+            self._within = _place(transcript)
+            self._transcripts += 1
+            yield transcript
+        self._ended = True
+
+    @property
+    def share(self) -> float | None:
+        """The share of the work that has been read, from 0 to 1; None where nobody can tell."""
+        if self._ended:
+            return 1.0
+        shares = [self._transcripts / self._limit] if self._limit else []
+        if self._total:
+            shares.append((self._before + self._within * self._size) / self._total)
+        return min(max(shares), 1.0) if shares and max(shares) > 0 else None
 
 
 class Follow:
     """Call it with the tally after each group of verdicts; use it as a context manager."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(
+        self, *, quiet: bool, reading: Reading | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._live: Any = None
         self._quiet = quiet
-        self._said = time.monotonic()
+        self._reading = reading
+        self._clock = clock
+        self._said = clock()
+        self._past: deque[tuple[float, int]] = deque([(clock(), 0)])
         self.last: Tally | None = None
 
     def __enter__(self) -> Self:
@@ -37,11 +84,27 @@ class Follow:
     def __call__(self, tally: Tally) -> None:
         """Show how the run stands."""
         self.last = tally
+        now = self._clock()
+        self._past.append((now, tally.done))
+        while self._past[1][0] <= now - _RATE_S:
+            self._past.popleft()
         if self._live is not None:
-            self._live.update(describe(tally), refresh=True)
-        elif not self._quiet and time.monotonic() - self._said >= INTERVAL_S:
-            self._said = time.monotonic()
-            print(describe(tally), file=sys.stderr, flush=True)
+            self._live.update(self._line(tally), refresh=True)
+        elif not self._quiet and now - self._said >= INTERVAL_S:
+            self._said = now
+            print(self._line(tally), file=sys.stderr, flush=True)
+
+    def seconds_left(self, tally: Tally) -> float | None:
+        """How long the rest takes at the pace of the last minute; None while that cannot be told."""
+        share = self._reading.share if self._reading else None
+        (then, before), (now, done) = self._past[0], self._past[-1]
+        if share is None or done == before or now <= then:
+            return None
+        return max(tally.drawn / share - tally.done - tally.found, 0.0) * (now - then) / (done - before)
+
+    def _line(self, tally: Tally) -> str:
+        left = self.seconds_left(tally)
+        return describe(tally) + (f", {_duration(left)} left" if left is not None else "")
 
 
 def describe(tally: Tally) -> str:
@@ -60,3 +123,43 @@ def describe(tally: Tally) -> str:
             f"{tally.done / seconds:.1f}/s",
         ]
     )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _place(transcript: Transcript) -> float:
+    """How far into its file a transcript ends, from 0 to 1; 0 where its messages do not point there."""
+    source = transcript.source
+    if source.member is None and source.locator is None:
+        return 1.0
+    ends = (one.end for message in transcript.messages for one in message.at if one.member is None)
+    return max((end for end in ends if end is not None), default=0) / source.size if source.size else 0.0
+
+
+def _count_bytes(sources: Iterable[Path]) -> int | None:
+    """Bytes of all files, hidden ones passed over as in reading; None where there are too many to look at first."""
+    total = files = 0
+    for source in sources:
+        total += _size(source)
+        for folder, subfolders, names in os.walk(source):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            paths = [Path(folder, name) for name in names if not name.startswith(".")]
+            files += len(paths)
+            if files > _MOST_FILES:
+                return None
+            total += sum(map(_size, paths))
+    return total
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file; what cannot be looked at is the reader's to report."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

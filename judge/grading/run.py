@@ -13,11 +13,11 @@ import asyncio
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from judge.errors import InputError, ProviderError
 from judge.frozen import Frozen
@@ -27,7 +27,7 @@ from judge.grading.exchange import Exchange, Lane, call_key
 from judge.grading.judges import Judge, parse_judge
 from judge.grading.judging import make_verdict, make_verdict_id
 from judge.grading.replay import Recorder, Recording, ReplayLane, open_recording
-from judge.ledger.entry import Call
+from judge.ledger.entry import Call, Entry
 from judge.ledger.store import REOPENED, Ledger, Select
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.loading import load_rubric
@@ -39,6 +39,7 @@ GROUP_S = 0.25
 # How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile.
 _LOOK_AHEAD = 256
 _LOOK_AHEAD_CHARS = 4_000_000
+_IDLE_S = 0.01
 # Providers cache prompt prefixes of 1,024 tokens and up; a shorter transcript gains nothing from going first.
 _LEAD_CHARS = 4_000
 
@@ -106,16 +107,16 @@ class Task(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Who judges what: judges with the lane that each goes through, rubrics, samples of each."""
+    """Who judges what: rubrics, judges, samples of each."""
 
     rubrics: tuple[Rubric, ...]
-    judges: tuple[tuple[Judge, Lane], ...]
+    judges: tuple[Judge, ...]
     samples: Samples
 
     def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
         """Every task, those of one transcript and one judge together: their prompts begin alike."""
         for transcript in transcripts:
-            for judge, _ in self.judges:
+            for judge in self.judges:
                 tasks = [
                     Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
                     for rubric in self.rubrics
@@ -133,6 +134,52 @@ class Turn(NamedTuple):
 
     found: list[Verdict]
     tasks: list[Task]
+
+
+NOTHING_YET = Turn([], [])  # what a source of turns gives when more will come, but not now
+
+
+class Book(Protocol):
+    """What a run keeps its results in, and looks them up in: a ledger, or what stands for one in a worker process."""
+
+    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
+        """See `Ledger.statuses`."""
+        ...
+
+    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
+        """See `Ledger.verdicts`."""
+        ...
+
+    def call(self, key: str) -> Call | None:
+        """See `Ledger.call`."""
+        ...
+
+    def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> object:
+        """See `Ledger.append`."""
+        ...
+
+
+def draw_turns(
+    plan: Plan, transcripts: Iterable[Transcript], *, book: Book | None, retry: Sequence[Status], tally: Tally
+) -> Iterator[Turn]:
+    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
+    turns = plan.turns(transcripts)
+    while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
+        there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
+        for tasks in batch:
+            tally.drawn += len(tasks)
+            found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
+            tally.found += len(found)
+            yield Turn(found, [task for task in tasks if task.verdict_id not in there])
+
+
+def _settled(book: Book | None, verdict_ids: list[str], retry: Sequence[Status]) -> dict[str, Verdict]:
+    """Those verdicts that are in the ledger and are not to be asked for again."""
+    if book is None:
+        return {}
+    known = book.statuses(verdict_ids)
+    settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
+    return {verdict.verdict_id: verdict for verdict in book.verdicts(Select(verdict_id=settled))}
 
 
 async def grade(
@@ -210,10 +257,12 @@ async def run(
         lanes = [open_lane(judge, budget) for judge in judges]
         for _, lane in lanes:
             stack.push_async_callback(lane.close)
-        plan = Plan(tuple(rubrics), tuple(lanes), samples)
+        plan = Plan(tuple(rubrics), tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
-        scheduler = _Scheduler(plan, ledger=ledger, recorder=recorder, retry=retry, on_progress=on_progress)
-        async for item in scheduler.work(transcripts, concurrency):
+        tally = Tally()
+        scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
+        turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally)
+        async for item in scheduler.work(turns, concurrency):
             yield item
         for judge, lane in lanes:
             if lane.unreachable:
@@ -246,32 +295,31 @@ def open_lane(judge: Judge, budget: Budget) -> tuple[Judge, Lane]:
     return judge, LLMLane(judge, budget)
 
 
-class _Scheduler:
-    """Runs the tasks of one plan and writes what they come to."""
+class Scheduler:
+    """Makes the verdicts that it is given turns for, each through its judge's lane, and writes what they come to."""
 
     def __init__(
         self,
-        plan: Plan,
+        lanes: Iterable[tuple[Judge, Lane]],
+        book: Book | None,
+        tally: Tally,
         *,
-        ledger: Ledger | None,
-        recorder: Recorder | None,
-        retry: Sequence[Status],
-        on_progress: Progress | None,
+        recorder: Recorder | None = None,
+        retry: Sequence[Status] = REOPENED,
+        on_progress: Progress | None = None,
     ) -> None:
-        self._plan = plan
-        self._lanes = {judge.sha256: lane for judge, lane in plan.judges}
-        self._ledger = ledger
+        self._lanes = {judge.sha256: lane for judge, lane in lanes}
+        self._ledger = book
         self._recorder = recorder
         self._retry = retry
         self._on_progress = on_progress
         self._secret = secrets.token_bytes(32)
-        self._tally = Tally()
+        self._tally = tally
         self._pending: list[Verdict | Call] = []
         self._flushed = time.monotonic()
 
-    async def work(self, transcripts: Iterable[Transcript], concurrency: int) -> AsyncIterator[tuple[Verdict, bool]]:
+    async def work(self, todo: Iterator[Turn], concurrency: int) -> AsyncIterator[tuple[Verdict, bool]]:
         """Keep up to `concurrency` tasks in the making until there are no more."""
-        todo = self._todo(transcripts)
         running: _Running = {}
         ready: deque[Task] = deque()
         finished: list[Verdict] = []
@@ -281,6 +329,8 @@ class _Scheduler:
                     yield verdict, True
                 if running:
                     await self._wait(ready, running, finished)
+                elif not self._tally.all_drawn:
+                    await asyncio.sleep(_IDLE_S)
                 if self._is_due(last=self._tally.all_drawn and not running and not ready):
                     self._flush(finished)
                     for verdict in finished:
@@ -300,8 +350,9 @@ class _Scheduler:
             elif (turn := next(todo, None)) is None:
                 self._tally.all_drawn = True
                 break
+            elif turn is NOTHING_YET:
+                break
             else:
-                self._tally.found += len(turn.found)
                 yield from turn.found
                 if self._is_led(turn):
                     running[self._start(turn.tasks[0])] = turn.tasks[1:]
@@ -319,16 +370,6 @@ class _Scheduler:
         for failure in filter(None, failures):
             raise failure
 
-    def _todo(self, transcripts: Iterable[Transcript]) -> Iterator[Turn]:
-        """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
-        turns = self._plan.turns(transcripts)
-        while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
-            there = self._settled([task.verdict_id for tasks in batch for task in tasks])
-            self._tally.drawn += sum(map(len, batch))
-            for tasks in batch:
-                found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
-                yield Turn(found, [task for task in tasks if task.verdict_id not in there])
-
     def _is_led(self, turn: Turn) -> bool:
         """Whether one question goes first and the rest once it is answered, when the provider's prompt cache is warm."""
         if len(turn.tasks) < 2 or not self._lanes[turn.tasks[0].judge.sha256].caches_prefixes:
@@ -337,14 +378,6 @@ class _Scheduler:
 
     def _start(self, task: Task) -> asyncio.Task[Verdict]:
         return asyncio.create_task(self._make(task))
-
-    def _settled(self, verdict_ids: list[str]) -> dict[str, Verdict]:
-        """Those verdicts that are in the ledger and are not to be asked for again."""
-        if self._ledger is None:
-            return {}
-        known = self._ledger.statuses(verdict_ids)
-        settled = tuple(verdict_id for verdict_id, status in known.items() if status not in self._retry)
-        return {verdict.verdict_id: verdict for verdict in self._ledger.verdicts(Select(verdict_id=settled))}
 
     async def _make(self, task: Task) -> Verdict:
         lane = self._lanes[task.judge.sha256]

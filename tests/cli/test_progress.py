@@ -1,0 +1,84 @@
+"""What a person who waits for a run is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from judge.cli.progress import Follow, Reading
+from judge.grading.run import Tally
+from judge.transcripts.reading import read
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Path:
+    """One JSONL file of four chats, all of the same length."""
+    lines = [f'{{"messages": [{{"role": "user", "content": "move meeting {n}"}}]}}\n' for n in range(4)]
+    path = tmp_path / "chats.jsonl"
+    path.write_text("".join(lines))
+    return path
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_time_left_is_what_is_unread_at_the_pace_so_far(four: Path) -> None:
+    """A quarter is read and judged in 10 seconds: 30 are left; with half of it judged, 70."""
+    clock, reading = Clock(), Reading([four])
+    follow = Follow(quiet=True, reading=reading, clock=clock)
+    next(reading.follow(read(four)))
+    clock.now = 10.0
+    tally = Tally(done=6, drawn=6)
+    follow(tally)
+    assert pytest.approx(30, rel=0.05) == follow.seconds_left(tally)
+    slow = Follow(quiet=True, reading=reading, clock=clock)
+    clock.now = 20.0
+    tally = Tally(done=3, drawn=6)
+    slow(tally)
+    assert pytest.approx(70, rel=0.05) == slow.seconds_left(tally)
+
+
+def test_what_the_ledger_held_takes_no_time(four: Path) -> None:
+    """Verdicts that were found are not waited for: 2 of 4 were made in 10 s, one is left."""
+    clock, reading = Clock(), Reading([four])
+    follow = Follow(quiet=True, reading=reading, clock=clock)
+    list(reading.follow(read(four)))
+    clock.now = 10.0
+    tally = Tally(done=2, found=1, drawn=4)
+    follow(tally)
+    assert 5.0 == follow.seconds_left(tally)
+
+
+def test_nothing_is_promised_before_anything_is_known(four: Path) -> None:
+    """Without a verdict there is no pace, and so no time left."""
+    reading = Reading([four])
+    follow = Follow(quiet=True, reading=reading)
+    next(reading.follow(read(four)))
+    tally = Tally(drawn=6)
+    follow(tally)
+    assert follow.seconds_left(tally) is None
+
+
+def test_a_limit_counts_transcripts(four: Path) -> None:
+    """With --limit 2, half is read after the first of four."""
+    reading = Reading([four], limit=2)
+    next(reading.follow(read(four)))
+    assert 0.5 == reading.share
+
+
+def test_a_folder_counts_every_file_but_hidden_ones(four: Path) -> None:
+    """Two files of one size: after the first transcript of the second, five eighths are read."""
+    (four.parent / "more.jsonl").write_bytes(four.read_bytes())
+    (four.parent / ".hidden.jsonl").write_bytes(four.read_bytes() * 100)
+    reading = Reading([four.parent])
+    stream = reading.follow(read(four.parent))
+    for _ in range(5):
+        next(stream)
+    assert pytest.approx(5 / 8, rel=0.02) == reading.share
