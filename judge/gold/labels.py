@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import orjson
 from pydantic import ValidationError
 
 from judge.errors import InputError
-from judge.gold.model import Label
+from judge.gold.model import WITHDRAWN, Label
 from judge.text import quoted
 
 _OTHER_NAMES = {
@@ -31,13 +33,24 @@ def read_labels(*paths: Path) -> list[Label]:
 
 
 def latest(labels: Iterable[Label]) -> list[Label]:
-    """Keep each rater's last word on each transcript, rubric and criterion."""
+    """Keep each rater's last word on each transcript, rubric and criterion; one who took it back has said nothing."""
     kept = {(label.transcript_id, label.rubric, label.criterion, label.rater): label for label in labels}
-    return list(kept.values())
+    return [label for label in kept.values() if label.withdraws is None]
+
+
+def withdraw(labels: Iterable[Label], created_at: str) -> list[Label]:
+    """Return the rows that take these labels back; the labels themselves stay in the file."""
+    kept = {"transcript_id", "rubric", "criterion", "rater", "rater_kind", "guideline"}
+    return [
+        Label(**label.model_dump(include=kept), label=WITHDRAWN, withdraws=True, created_at=created_at)
+        for label in labels
+    ]
 
 
 def append_labels(path: Path, labels: Iterable[Label]) -> None:
     """Add rows to one rater's file; they are on disk when this returns.
+
+    A row that a crash cut short, and that nobody was told was kept, is moved out of the way first (`mend_labels`).
 
     Raises:
         InputError: if the file cannot be written.
@@ -45,15 +58,57 @@ def append_labels(path: Path, labels: Iterable[Label]) -> None:
     rows = b"".join(orjson.dumps(label.model_dump(mode="json", exclude_none=True)) + b"\n" for label in labels)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # One write to a file opened for appending: two processes cannot tear each other's rows.
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, rows)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with path.open("ab", buffering=0) as file, _alone(file):
+            mend_labels(path)
+            # One write to a file opened for appending: two processes cannot tear each other's rows.
+            if file.write(rows) != len(rows):
+                raise InputError(f"{path}: the label could not be kept whole; is the disk full?")
+            os.fsync(file.fileno())
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _alone(file: IO[bytes]) -> Iterator[None]:
+    """Hold the file against other processes that append to it, where the system has such a lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: one process at a time is the user's business
+        yield
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield  # closing the file gives the lock back
+
+
+def mend_labels(path: Path) -> bool:
+    """Put aside a last row that was cut short when its writer was killed; return whether there was one.
+
+    It goes into `<file>.torn`, so that nothing is lost that somebody may want to read. A last row that is whole and only
+    lacks its newline is given one.
+
+    Raises:
+        OSError: if the file cannot be read or written.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb+") as rows:
+        size = rows.seek(0, os.SEEK_END)
+        if size == 0:
+            return False
+        rows.seek(size - 1)
+        if rows.read(1) == b"\n":
+            return False
+        rows.seek(0)
+        whole, _, tail = rows.read().rpartition(b"\n")
+        try:
+            orjson.loads(tail)
+        except orjson.JSONDecodeError:
+            with path.with_name(f"{path.name}.torn").open("ab") as aside:
+                aside.write(tail + b"\n")
+            rows.truncate(len(whole) + 1 if whole else 0)
+            return True
+        rows.write(b"\n")
+    return False
 
 
 def _files(path: Path) -> list[Path]:

@@ -2,19 +2,22 @@
 
 A label names its rater and what kind of rater that is: `human`, `ai`, `constructed` (written together with the transcript)
 or `adjudicated` (an auditor's decision on a dispute). Only human labels certify a judge. Labels are never changed: a rater
-who thinks again adds a row, and the later row counts.
+who thinks again adds a row, and the later row counts; who takes a label back adds a row that withdraws it.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from judge.frozen import Frozen
 
+WITHDRAWN: Final = "withdrawn"  # the `label` of a row that withdraws
+
 RaterKind = Literal["human", "ai", "constructed", "adjudicated"]
 Split = Literal["dev", "test", "held-out"]
+Arm = Literal["before", "after"]
 Role = Literal["positive", "near_miss", "negative", "fiction_twin", "advice_twin"]
 
 
@@ -45,6 +48,10 @@ class Label(Frozen):
     confidence: int | None = None
     seconds: float | None = None
     created_at: str | None = None
+    arm: Arm | None = (
+        None  # where chance decided it: whether the judge's verdict was shown before the label or after it
+    )
+    withdraws: Literal[True] | None = None  # this row takes back what this rater said before; its `label` says nothing
 
 
 class Item(Frozen):
