@@ -166,8 +166,8 @@ def draw_turns(
     turns = plan.turns(transcripts)
     while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
         there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
+        tally.drawn += sum(map(len, batch))
         for tasks in batch:
-            tally.drawn += len(tasks)
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
             tally.found += len(found)
             yield Turn(found, [task for task in tasks if task.verdict_id not in there])
