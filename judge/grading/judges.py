@@ -15,6 +15,7 @@ from judge.text import quoted
 Mode = Literal["json_schema", "tools", "text"]
 BASELINE = "baseline/"
 REPLAY = "replay/"
+BLIND = "~blind"  # ends the name of a judge that is not shown private reasoning
 
 
 class Price(Frozen):
@@ -36,6 +37,7 @@ class Judge(Frozen):
     max_tokens: int = Field(default=4096, ge=64)
     mode: Mode | None = None  # null: json_schema where the model has it, else text
     seed: int | None = None
+    hides: tuple[Literal["reasoning"], ...] = ()  # kinds of parts that it is not shown
     # how it is reached
     api_base: str | None = None
     timeout_s: float = Field(default=120.0, gt=0)
@@ -45,8 +47,14 @@ class Judge(Frozen):
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the parameters that can change a verdict."""
-        return content_sha256(self.model_dump(include={"model", "temperature", "max_tokens", "mode", "seed"}))
+        """Hash of the parameters that can change a verdict; what is hidden counts only where something is."""
+        counted = {"model", "temperature", "max_tokens", "mode", "seed", *(("hides",) if self.hides else ())}
+        return content_sha256(self.model_dump(mode="json", include=counted))
+
+    @property
+    def name(self) -> str:
+        """What its verdicts are filed under: the model, and whether it was blind to the target's reasoning."""
+        return self.model + (BLIND if self.hides else "")
 
     @property
     def embedded(self) -> bool:

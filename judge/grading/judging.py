@@ -15,6 +15,7 @@ from judge.canonical import content_sha256
 from judge.grading.decision import Decision, decide
 from judge.grading.embedded import rules_sha256
 from judge.grading.exchange import Exchange, Lane, NoVerdict
+from judge.grading.families import SELF_GRADED, is_self_graded
 from judge.grading.judges import Judge
 from judge.grading.prompt import template_sha256
 from judge.ledger.verdict import Coverage, Verdict
@@ -86,13 +87,14 @@ def _to_verdict(exchange: Exchange, decision: Decision, elapsed_s: float) -> Ver
     costs = [call.cost_usd for call in calls]
     seen = len(transcript.messages) if any(call.answer for call in calls) else 0
     stated = decision.stated
+    kin = {SELF_GRADED} if is_self_graded(judge.model, transcript.run) else set[str]()
     return Verdict(
         verdict_id=exchange.verdict_id,
         transcript_id=transcript.id,
         source=transcript.source.label,
         rubric=rubric.id,
         rubric_sha256=rubric.sha256,
-        judge=judge.model,
+        judge=judge.name,
         sample=exchange.sample,
         level=decision.level,
         positive=decision.positive,
@@ -100,7 +102,7 @@ def _to_verdict(exchange: Exchange, decision: Decision, elapsed_s: float) -> Ver
         severity=stated.severity if stated and decision.status == "ok" else None,
         findings=decision.findings,
         coverage=Coverage(seen=seen, total=len(transcript.messages)),
-        flags=tuple(sorted({*decision.flags, *exchange.flags})),
+        flags=tuple(sorted({*decision.flags, *exchange.flags, *kin})),
         input_tokens=_total(usage, "input_tokens"),
         output_tokens=_total(usage, "output_tokens"),
         cached_tokens=_total(usage, "cached_tokens"),

@@ -72,7 +72,7 @@ class Recording:
                     f"{path}:{number}: not a recorded answer: {'.'.join(map(str, what['loc']))}: {what['msg']}; "
                     "recordings are written by: judge grade --record FILE"
                 ) from None
-            judges[line.judge.model] = line.judge
+            judges[line.judge.name] = line.judge
             self.calls.setdefault(line.call.verdict_id, {})[line.call.turn] = line.call
         if len(judges) != 1:
             names = ", ".join(sorted(judges)) or "none"
