@@ -17,6 +17,7 @@ from judge.grading.exchange import Exchange, call_key
 from judge.grading.judges import BASELINE, Judge
 from judge.ledger.entry import Call
 from judge.text import quoted
+from judge.transcripts.model import Transcript
 
 NAMES = (f"{BASELINE}cues",)
 
@@ -34,7 +35,7 @@ class EmbeddedLane:
 
         del complaint
         started = time.monotonic()
-        text = answer(exchange.transcript, exchange.rubric).model_dump_json()
+        text = answer(_conceal(exchange.transcript, exchange.view.hidden), exchange.rubric).model_dump_json()
         turn = exchange.next_turn()
         exchange.add(
             Call(
@@ -60,6 +61,20 @@ def check_embedded(judge: Judge) -> None:
     """
     if judge.model not in NAMES:
         raise InputError(f"judge {quoted(judge.model)}: no such embedded judge; there is {', '.join(NAMES)}")
+
+
+def _conceal(transcript: Transcript, hidden: frozenset[str]) -> Transcript:
+    """Return the transcript without its parts of the hidden kinds; ids stay as they are."""
+    if not hidden:
+        return transcript
+    return transcript.model_copy(
+        update={
+            "messages": tuple(
+                message.model_copy(update={"parts": tuple(part for part in message.parts if part.kind not in hidden)})
+                for message in transcript.messages
+            )
+        }
+    )
 
 
 @cache

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from judge.grading.answer import Answer
 from judge.grading.judges import Judge
-from judge.grading.prompt import Prompt, draw_boundary, render_prompt
+from judge.grading.prompt import Boundary, Prompt, draw_boundary, render_prompt
+from judge.grading.view import WHOLE, View
 from judge.ledger.entry import Call
 from judge.ledger.verdict import Status
 from judge.rubrics.model import Rubric
@@ -41,7 +43,10 @@ class NoVerdict(Exception):  # noqa: N818 - a status, not an error of the progra
 
 @dataclass
 class Exchange:
-    """The making of one verdict. `recorded` holds calls that were paid for before; a lane uses them up first."""
+    """The making of one verdict. `recorded` holds calls that were paid for before; a lane uses them up first.
+
+    `view` is what the judge is shown when it is asked next: one window after another, where a transcript is long.
+    """
 
     verdict_id: str
     transcript: Transcript
@@ -54,10 +59,16 @@ class Exchange:
     flags: set[str] = field(default_factory=set)
     on_call: Callable[[Call], None] = lambda _call: None
     turn: int = 0
+    view: View = WHOLE
 
     def prompt(self) -> Prompt:
-        """What the judge is asked."""
-        return render_prompt(self.transcript, self.rubric, draw_boundary(self.secret, self.transcript))
+        """What the judge is asked about what `view` shows."""
+        return render_prompt(self.transcript, self.rubric, self.boundary, self.view)
+
+    @cached_property
+    def boundary(self) -> Boundary:
+        """The boundary of this exchange's prompts: the same for all its windows, absent from the whole transcript."""
+        return draw_boundary(self.secret, self.transcript)
 
     def next_turn(self) -> int:
         """Count one more request of this exchange."""

@@ -17,29 +17,36 @@ from judge.grading.embedded import rules_sha256
 from judge.grading.exchange import Exchange, Lane, NoVerdict
 from judge.grading.families import SELF_GRADED, is_self_graded
 from judge.grading.judges import Judge
-from judge.grading.prompt import template_sha256
+from judge.grading.prompt import template_sha256, view_sha256
 from judge.ledger.verdict import Coverage, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
 
 
-def make_verdict_id(transcript: Transcript, rubric: Rubric, judge: Judge, sample: int) -> str:
-    """Hash everything that a verdict depends on: 20 hex digits, the same on every machine."""
+def make_verdict_id(
+    transcript: Transcript, rubric: Rubric, judge: Judge, sample: int, hidden: frozenset[str] = frozenset()
+) -> str:
+    """Hash everything that a verdict depends on: 20 hex digits, the same on every machine.
+
+    `hidden` are the kinds of parts that the judge is not shown, as in a pass that is blind to private reasoning.
+    """
     return content_sha256(
         {
             "transcript": transcript.id,
             "content": transcript.content_sha256,
             "rubric": rubric.sha256,
-            "prompt": prompt_sha256(judge),
+            "prompt": prompt_sha256(judge, hidden),
             "judge": judge.sha256,
             "sample": sample,
         }
     )[:20]
 
 
-def prompt_sha256(judge: Judge) -> str:
-    """Hash of how this judge is asked: the prompt template, or an embedded judge's own rules."""
-    return rules_sha256() if judge.embedded else template_sha256()
+def prompt_sha256(judge: Judge, hidden: frozenset[str] = frozenset()) -> str:
+    """Hash of how this judge is asked: the prompt template, or an embedded judge's own rules, and what it is not shown."""
+    if judge.embedded:
+        return content_sha256({"rules": rules_sha256(), "hidden": sorted(hidden)}) if hidden else rules_sha256()
+    return view_sha256(windows=False, hidden=hidden) if hidden else template_sha256()
 
 
 async def make_verdict(lane: Lane, exchange: Exchange) -> Verdict:
@@ -114,7 +121,7 @@ def _to_verdict(exchange: Exchange, decision: Decision, elapsed_s: float) -> Ver
         initiative=stated.initiative if stated else None,
         error=decision.detail,
         transcript_sha256=transcript.content_sha256,
-        prompt_sha256=prompt_sha256(judge),
+        prompt_sha256=prompt_sha256(judge, exchange.view.hidden),
         judge_sha256=judge.sha256,
         run=_grouping(transcript.run),
     )

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build import RUBRIC, call, thought, transcript
-from judge.grading.prompt import Boundary, draw_boundary, render_prompt, render_question, render_transcript
+from judge.grading.prompt import (
+    INSTRUCTIONS,
+    WINDOW_INSTRUCTIONS,
+    Boundary,
+    draw_boundary,
+    render_prompt,
+    render_question,
+    render_transcript,
+    template_sha256,
+    view_sha256,
+)
+from judge.grading.view import Shown, Stretch, View
 from judge.text import hidden, visible
 from judge.transcripts.model import Part, Source, Tool
 
@@ -177,3 +188,52 @@ def test_an_empty_part_still_has_its_line() -> None:
     subject = transcript(("target", ""))
     assert ("m1.1|", "") in parse(render_transcript(subject, Boundary("f" * 32, "qwerty")))
     assert "" == Part(id="m1.1", kind="text").text
+
+
+def test_hidden_reasoning_is_announced_and_not_shown() -> None:
+    """A judge that is kept from private reasoning is told that there is some, and reads everything else unchanged."""
+    subject = transcript(("user", "hi"), ("target", [thought("I will press them"), "Good morning."]))
+    boundary = Boundary("f" * 32, "qwerty")
+    whole = render_transcript(subject, boundary).split("\n")
+    blind = render_transcript(subject, boundary, View(hidden=frozenset({"reasoning"}))).split("\n")
+    at = whole.index("qwerty.m2.1 = private reasoning")
+    assert [*whole[:at], "qwerty.m2.1 = private reasoning, not shown to this judge", *whole[at + 2 :]] == blind
+
+
+def test_a_window_says_what_it_leaves_out_and_where_that_is() -> None:
+    """Messages of a window keep their ids; a repeated message is marked, and every gap says which characters are gone."""
+    subject = transcript(("system", "task"), ("target", "one"), ("tool", "0123456789"), ("target", "abcdef"))
+    shown = (Shown(0), Shown(2, (Stretch(0, 0, 2), Stretch(0, 8, 10))), Shown(3, (Stretch(0, 3, 6),)))
+    view = View(shown, again=frozenset({0}), cut=frozenset({"m3.1"}), window=(2, 2))
+    lines = render_transcript(subject, Boundary("f" * 32, "q"), view).split("\n")
+    assert lines[2:-1] == [
+        "q.window = 2 of 2: messages m3 to m4 of m1 to m4",
+        "q.m1 = system, shown again for context",
+        "q.m1.1 = text",
+        "q.m1.1| task",
+        "q.m3 = tool, in part",
+        "q.m3.1 = tool result",
+        "q.m3.1| 01",
+        "q.m3.1 ~ 6 characters of m3.1 are left out here (2 to 8), shown in no window",
+        "q.m3.1| 89",
+        "q.m4 = TARGET, in part",
+        "q.m4.1 = text",
+        "q.m4.1 ~ 3 characters of m4.1 are left out here (0 to 3), shown in another window",
+        "q.m4.1| def",
+    ]
+    prompt = render_prompt(subject, RUBRIC, Boundary("f" * 32, "q"), view)
+    assert prompt.instructions == f"{INSTRUCTIONS}\n\n{WINDOW_INSTRUCTIONS}"
+
+
+def test_the_hash_of_a_prompt_tells_what_was_left_out() -> None:
+    """Windows and hidden kinds each have a hash of their own, none of them that of the whole transcript."""
+    hashes = {
+        template_sha256(),
+        *(
+            view_sha256(windows=w, hidden=h)
+            for w in (True, False)
+            for h in (frozenset(), frozenset({"reasoning"}))
+            if w or h
+        ),
+    }
+    assert 4 == len(hashes)
