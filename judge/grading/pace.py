@@ -10,9 +10,9 @@ What holds:
   that was sent, retries included, not an average. Tokens are counted at the most a request can use until it says what it
   used. A request counts from 2 s after it was sent, since it is on its way for a while: only one that needs longer than
   that to arrive could break the rule.
-- Concurrency starts at what it may be at most. It is cut to 0.7 when the provider turns a request away (once per round trip),
-  shrinks by a tenth while answers take 2.5 times as long as they did (never below half of what it was), and grows again
-  bit by bit.
+- Concurrency starts at what it may be at most. It is cut to 0.7 when the provider turns a request away (once per round
+  trip; to half if the last cut did not help), shrinks by a tenth while answers take 2.5 times as long as they did (never
+  below half of what it was), and grows again bit by bit.
 - Retry-After, and a limit that the provider says is used up, stop everybody until then.
 - After 8 failures in a row from a provider that had answered before, one request at a time is sent, at growing intervals,
   until one is answered.
@@ -39,6 +39,7 @@ MAX_REST_S = 30.0
 GIVE_UP_AFTER = 24  # attempts at a provider that is down: about ten minutes
 
 _CUT = 0.7
+_DEEP_CUT = 0.5  # where the last cut did not help
 _SLOWER = 2.5
 _EASE = 0.9
 _RELEARN = 1.1  # per window of answers: what was slow becomes usual
@@ -253,6 +254,7 @@ class _Concurrency:
         self.limit: float = self._most
         self._peak = 1  # the most that ran at once
         self._step = 1.0
+        self._grown = False  # since the last cut
         self._cut_at = -math.inf
         self._latencies: list[float] = []
         self._usual_s: float | None = None
@@ -269,10 +271,13 @@ class _Concurrency:
                 self.limit = max(1.0, self._peak / 2, min(self.limit, running) * _EASE)
             elif self.limit < self._most and running >= self.limit - 1:
                 self.limit = min(self._most, self.limit + self._step / self.limit)
+                self._grown = True
 
     def cut(self, now: float, running: int | None = None) -> None:
-        """Cut to 0.7 of what runs; of what ran at most, where few are let through just now."""
-        self.limit = max(1.0, math.floor(min(self.limit, running or self._peak) * _CUT))
+        """Cut to a part of what runs; of what ran at most, where few are let through just now."""
+        share = _CUT if self._grown else _DEEP_CUT
+        self.limit = max(1.0, math.floor(min(self.limit, running or self._peak) * share))
+        self._grown = False
         self._step = max(1.0, self.limit / _STEPS)
         self._cut_at = now
         self._latencies.clear()
