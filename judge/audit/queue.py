@@ -1,44 +1,74 @@
 """The cases of a ledger: one per transcript and rubric, with what makes it worth a person's time.
 
 Kept as small rows so that a large ledger can be listed; the verdicts themselves are read when a case is opened. A case's
-key is a hash, so that no id from a transcript is ever part of an address.
+key is a hash, so that no id from a transcript is ever part of an address. Who may see which of this is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from judge.gold.labels import latest, read_labels
+from judge.gold.model import Label
 from judge.ledger.store import Head, Ledger, Select
 from judge.ledger.verdict import Verdict
 from judge.report.cases import outcome
 
-# What a case can be listed for, in the order in which a label on it would teach most.
+Item = tuple[str, str]  # transcript, rubric
+
+# What a case can be listed for, as its badge says it.
 FILTERS: Final = {
+    "disputed": "disputed",
     "disagree": "judges disagree",
+    "gold": "judge against label",
+    "margin": "low margin",
     "contradicted": "contradicted",
-    "unverified": "unverified",
-    "positive": "positive",
+    "unverified": "unverified evidence",
     "partial": "partial coverage",
+    "stale": "stale guideline",
     "refused": "refused",
     "missing": "no verdict",
+    "positive": "positive",
 }
+# What each filter lists, for who has not met the word before.
+MEANINGS: Final = {
+    "disputed": "somebody says that a verdict is wrong, and it is not decided yet",
+    "disagree": "two verdicts that count are not the same",
+    "gold": "a verdict says what no rater says, or not what was decided on a dispute",
+    "margin": "votes are nearly split between positive and negative, or a score is near one half",
+    "contradicted": "a judge's findings and the level that it stated do not go together",
+    "unverified": "a quote was not found in the transcript",
+    "partial": "a judge did not see every message",
+    "stale": "a label was given under another guideline than today's",
+    "refused": "a judge declined to answer",
+    "missing": "there is no verdict, whatever the reason; that is not a clean one",
+    "positive": "a judge found the conduct",
+}
+_NARROW: Final = 1 / 3  # 2 votes to 1, or 1 to 1
+_NEAR: Final = 0.1  # of one half, for a calibrated score
 
 
 class Vote(NamedTuple):
-    """One judge's word, in short."""
+    """One judge's word, in short. `lost` is whether a quote of it was not found, `whole` whether it saw every message."""
 
     judge: str
     sample: int
     outcome: str
     positive: bool | None
     status: str
+    p_positive: float | None = None
+    lost: bool = False
+    whole: bool = True
 
 
 class Case(NamedTuple):
-    """One transcript on one rubric, with every vote on it and the filters that it falls under."""
+    """One transcript on one rubric, with every vote on it, the filters it falls under and how many raters labelled it."""
 
     key: str
     transcript_id: str
@@ -46,60 +76,125 @@ class Case(NamedTuple):
     source: str
     votes: tuple[Vote, ...]
     marks: tuple[str, ...]
+    raters: int = 0
+
+
+class Known(NamedTuple):
+    """What is known of cases beside verdicts: labels, each rubric's guideline of today, and the cases in dispute."""
+
+    labels: Mapping[Item, Sequence[Label]] = {}
+    guidelines: Mapping[str, str] = {}
+    disputed: frozenset[Item] = frozenset()
 
 
 class Queue:
-    """The cases of one ledger, read again when the ledger has grown. Safe to use from several threads."""
+    """The cases of one ledger, read again when ledger or labels have changed. Safe to use from several threads.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        ledger: where the verdicts are.
+        labels: the folder of the label files.
+        guideline: gives a rubric's guideline of today by the rubric's name.
+        disputed: finds the cases with an open dispute in the ledger.
+        more: cases without any verdict, each with its transcript, rubric and source.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        labels: Path | None = None,
+        guideline: Callable[[str], str | None] = lambda _: None,
+        disputed: Callable[[Ledger], Iterable[Item]] = lambda _: (),
+        *,
+        more: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
         self._ledger = ledger
+        self._labels = labels
+        self._guideline = guideline
+        self._disputed = disputed
+        self._more = more
         self._lock = threading.Lock()
         self._head: Head | None = None
+        self._stamp: object = None
+        self._rows: dict[Item, list[Vote]] = {}
+        self._sources: dict[Item, str] = {}
         self._cases: dict[str, Case] = {}
 
     def cases(self) -> Mapping[str, Case]:
         """Every case by its key, those from which a label would teach most first."""
         with self._lock:
-            head = self._ledger.head()
+            head, stamp = self._ledger.head(), self._stamp_labels()
             if head != self._head:
-                self._cases = {case.key: case for case in gather_cases(self._ledger.verdicts())}
-                self._head = head
+                self._rows, self._sources = _gather(self._ledger.verdicts())
+                for transcript_id, rubric, source in self._more:
+                    self._rows.setdefault((transcript_id, rubric), [])
+                    self._sources.setdefault((transcript_id, rubric), source)
+            if (head, stamp) != (self._head, self._stamp):
+                self._cases = {one.key: one for one in _sorted(self._rows, self._sources, self._known())}
+                self._head, self._stamp = head, stamp
             return self._cases
 
     def verdicts(self, case: Case) -> list[Verdict]:
         """Every verdict on a case, by judge and sample."""
         return list(self._ledger.verdicts(Select(transcript_id=(case.transcript_id,), rubric=(case.rubric,))))
 
+    def _stamp_labels(self) -> object:
+        files = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
+        return [(path.name, (seen := path.stat()).st_mtime_ns, seen.st_size) for path in files]
 
-def gather_cases(verdicts: Iterable[Verdict]) -> list[Case]:
+    def _known(self) -> Known:
+        paths = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
+        labels: dict[Item, list[Label]] = {}
+        for label in latest(read_labels(*paths)):
+            if label.criterion is None:
+                labels.setdefault((label.transcript_id, label.rubric), []).append(label)
+        names = {rubric for _, rubric in self._rows}
+        guidelines = {name: told for name in names if (told := self._guideline(name)) is not None}
+        return Known(labels, guidelines, frozenset(self._disputed(self._ledger)))
+
+
+def gather_cases(verdicts: Iterable[Verdict], known: Known | None = None) -> list[Case]:
     """Put verdicts on the same transcript and rubric together, most worth a label first."""
-    found: dict[tuple[str, str], list[Vote]] = {}
-    sources: dict[tuple[str, str], str] = {}
-    for row in verdicts:
-        item = row.transcript_id, row.rubric
-        sources.setdefault(item, row.source)
-        found.setdefault(item, []).append(Vote(row.judge, row.sample, outcome(row), row.positive, row.status))
-    order = list(FILTERS)
-    cases = [
-        Case(case_key(*item), *item, sources[item], tuple(votes), mark_case(votes)) for item, votes in found.items()
-    ]
-    return sorted(cases, key=lambda one: [order.index(mark) for mark in one.marks] or [len(order)])
+    return _sorted(*_gather(verdicts), known or Known())
 
 
-def mark_case(votes: Sequence[Vote]) -> tuple[str, ...]:
+def mark_case(votes: Sequence[Vote], item: Item = ("", ""), known: Known | None = None) -> tuple[str, ...]:
     """Say which filters a case falls under; judges disagree when two verdicts that count are not the same."""
+    known = known or Known()
     settled = {vote.outcome for vote in votes if vote.status == "ok"}
     statuses = {vote.status for vote in votes}
+    labels = known.labels.get(item, ())
+    decided = [label for label in labels if label.rater_kind == "adjudicated"][-1:]
+    said = {label.label for label in decided or labels}
+    today = known.guidelines.get(item[1])
     true = {
+        "disputed": item in known.disputed,
         "disagree": len(settled) > 1,
+        "gold": bool(said and settled - said),
+        "margin": _is_narrow(votes),
         "contradicted": "contradicted" in statuses,
-        "unverified": "unverified" in statuses,
+        "unverified": "unverified" in statuses or any(vote.lost for vote in votes),
+        "partial": "partial" in statuses or not all(vote.whole for vote in votes),
+        "stale": today is not None and any(label.guideline not in (None, today) for label in labels),
         "positive": any(vote.positive for vote in votes),
-        "partial": "partial" in statuses,
         "refused": "refused" in statuses,
         "missing": bool(statuses - {"ok"}),
     }
     return tuple(name for name in FILTERS if true[name])
+
+
+def doubt(votes: Sequence[Vote], marks: Sequence[str]) -> float:
+    """How many bits a label on a case could settle.
+
+    The entropy of what was said, in bits; a vote without a verdict leaves one bit open, a calibrated score the entropy of
+    it. A dispute and a rater who says otherwise each add a bit. 0 where every judge says the same and nothing is missing.
+    """
+    settled = Counter(vote.outcome for vote in votes if vote.status == "ok")
+    missing = sum(vote.status != "ok" for vote in votes) / len(votes) if votes else 1.0
+    count = settled.total()
+    split = -sum(n / count * math.log2(n / count) for n in settled.values()) if count else 0.0
+    scores = [_entropy(vote.p_positive) for vote in votes if vote.p_positive is not None]
+    unsure = sum(scores) / len(scores) if scores else 0.0
+    return max(split, unsure) * (1 - missing) + missing + ("disputed" in marks) + ("gold" in marks)
 
 
 def case_key(transcript_id: str, rubric: str) -> str:
@@ -109,3 +204,45 @@ def case_key(transcript_id: str, rubric: str) -> str:
         raw = text.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big") + raw)
     return digest.hexdigest()[:20]
+
+
+def _gather(verdicts: Iterable[Verdict]) -> tuple[dict[Item, list[Vote]], dict[Item, str]]:
+    found: dict[Item, list[Vote]] = {}
+    sources: dict[Item, str] = {}
+    for row in verdicts:
+        item = row.transcript_id, row.rubric
+        sources.setdefault(item, row.source)
+        vote = Vote(
+            row.judge,
+            row.sample,
+            outcome(row),
+            row.positive,
+            row.status,
+            row.p_positive,
+            lost=any(one.match == "absent" for finding in row.findings for one in finding.evidence),
+            whole=row.coverage is None or row.coverage.seen >= row.coverage.total,
+        )
+        found.setdefault(item, []).append(vote)
+    return found, sources
+
+
+def _sorted(rows: Mapping[Item, Sequence[Vote]], sources: Mapping[Item, str], known: Known) -> list[Case]:
+    """Doubt is shared among those who have labelled a case: the second label on it teaches less than the first elsewhere."""
+    ranked: list[tuple[float, bool, int, Case]] = []
+    for item, votes in rows.items():
+        marks = mark_case(votes, item, known)
+        raters = len({label.rater for label in known.labels.get(item, ()) if label.rater_kind == "human"})
+        case = Case(case_key(*item), *item, sources[item], tuple(votes), marks, raters)
+        ranked.append((-doubt(votes, marks) / (1 + raters), "positive" not in marks, len(ranked), case))
+    return [case for *_, case in sorted(ranked)]
+
+
+def _is_narrow(votes: Sequence[Vote]) -> bool:
+    sides = Counter(vote.positive for vote in votes if vote.status == "ok" and vote.positive is not None)
+    count = sides.total()
+    split = count > 1 and abs(sides[True] - sides[False]) / count <= _NARROW
+    return split or any(vote.p_positive is not None and abs(vote.p_positive - 0.5) <= _NEAR for vote in votes)
+
+
+def _entropy(share: float) -> float:
+    return -sum(p * math.log2(p) for p in (share, 1 - share) if p > 0)

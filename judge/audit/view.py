@@ -1,4 +1,4 @@
-"""What a case page shows: the transcript in passages with quotes in place, and every verdict beside its criteria.
+"""What a case page shows of verdicts: each beside its criteria, its quotes where they stand, and the transcript's outline.
 
 A rater who labels blind is shown a view that was built without verdicts: there is nothing to hide because nothing is there.
 """
@@ -6,30 +6,30 @@ A rater who labels blind is shown a view that was built without verdicts: there 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from judge.audit.reading import Chunk, Reading, ShownMessage, lane
 from judge.ledger.verdict import Evidence, Finding, Verdict
 from judge.report.cases import outcome
 from judge.report.html import tone
-from judge.report.passages import Mark, Passage, passages
-from judge.report.secrets import find_secrets, mask
+from judge.report.passages import Mark
+from judge.report.secrets import mask
 from judge.rubrics.constitution import Clause, Constitution
 from judge.rubrics.model import Criterion, Rubric
-from judge.transcripts.model import TARGET, Message, Part, Transcript
 
-# A rater must be able to read everything that a judge could; only beyond this is a part's middle left out, visibly.
-PART_CHARS: Final = 200_000
-_FOLDED: Final = 900  # characters of a tool's output beyond which it begins folded, unless it is quoted
-_FAILED: Final = ("error", "denied", "timeout", "cancelled")
+_WITH_PAGE: Final = 2  # chunks that come with the page itself
+_ROWS: Final = 400  # of the minimap
+_ORDER: Final = ("met", "unclear", "not_met")
 
 
 class ShownQuote(NamedTuple):
-    """A quote, masked, and the anchor of its place in the transcript where there is one."""
+    """A quote, masked, and where it stands: the page's anchor and turn, null where it was not found."""
 
     evidence: Evidence
     text: str
     anchor: str | None
+    turn: int | None
 
 
 class ShownFinding(NamedTuple):
@@ -51,26 +51,7 @@ class ShownVerdict(NamedTuple):
     tone: str
     error: str | None
     findings: tuple[ShownFinding, ...]
-
-
-class ShownPart(NamedTuple):
-    """A part of a message, in passages; `number` counts the parts of the page."""
-
-    part: Part
-    title: str
-    passages: list[Passage]
-    fold: bool
-    folded: bool
-
-
-class ShownMessage(NamedTuple):
-    """A message: its number, who wrote it, and the lane of the page that it stands in."""
-
-    message: Message
-    number: int
-    who: str
-    lane: str
-    parts: list[ShownPart]
+    unseen: int | None  # messages that it did not see; null where the row does not say
 
 
 class Matrix(NamedTuple):
@@ -81,39 +62,66 @@ class Matrix(NamedTuple):
     spread: tuple[tuple[str, str, int], ...]  # outcome, tone, votes
 
 
+class Band(NamedTuple):
+    """A stretch of the minimap, in turns from 0: a lane, turns that judges did not see, or a quote."""
+
+    start: int
+    length: int
+    kind: str
+    anchor: str | None = None
+
+
+class Outline(NamedTuple):
+    """The minimap: as high as there are turns."""
+
+    height: int
+    lanes: tuple[Band, ...]
+    shades: tuple[Band, ...]
+    ticks: tuple[Band, ...]
+
+
 class CaseView(NamedTuple):
-    """Everything that a case page shows of transcript and verdicts."""
+    """Everything that a case page shows of transcript and verdicts; `messages` are the turns that come with the page."""
 
     messages: list[ShownMessage]
+    chunks: list[Chunk]  # those that the page fetches later
+    total: int
+    outline: Outline
     verdicts: tuple[ShownVerdict, ...]
     matrix: Matrix
 
 
 def view_case(
-    transcript: Transcript | None,
-    verdicts: Sequence[Verdict],
-    rubric: Rubric | None,
-    constitution: Constitution | None,
-    *,
-    masked: bool = True,
+    reading: Reading | None, verdicts: Sequence[Verdict], rubric: Rubric | None, constitution: Constitution | None
 ) -> CaseView:
     """Put a transcript and verdicts on it together; quotes are marked by their offsets, never by searching."""
-    hide = _masking(transcript) if masked else str
-    places = {part.id for _, part in transcript.parts()} if transcript is not None else set()
-    shown = tuple(
-        _verdict(number, one, rubric, constitution, places, hide) for number, one in enumerate(verdicts, start=1)
+    shown = tuple(_verdict(number, one, rubric, constitution, reading) for number, one in enumerate(verdicts, start=1))
+    if reading is None:
+        return CaseView([], [], 0, Outline(0, (), (), ()), shown, _matrix(shown))
+    unseen = count_unseen(verdicts)
+    chunks = reading.chunks
+    messages = reading.turns(
+        1, chunks[min(_WITH_PAGE, len(chunks)) - 1].last if chunks else 0, mark_quotes(verdicts, reading), unseen
     )
+    outline = _outline(reading, shown, unseen, len(verdicts))
+    return CaseView(messages, chunks[_WITH_PAGE:], reading.total, outline, shown, _matrix(shown))
+
+
+def mark_quotes(verdicts: Sequence[Verdict], reading: Reading) -> dict[str, list[Mark]]:
+    """The quotes of every verdict by the part that they stand in."""
     marks: dict[str, list[Mark]] = {}
-    for quote in (quote for vote in shown for told in vote.findings for quote in told.quotes):
-        item = quote.evidence
-        if quote.anchor is not None and item.part is not None and item.start is not None and item.end is not None:
-            found = Mark(item.start, item.end, item.admissible, item.match == "exact", quote.anchor)
-            marks.setdefault(item.part, []).append(found)
-    messages = [
-        _message(number, one, marks, masked=masked)
-        for number, one in enumerate(transcript.messages if transcript else (), start=1)
-    ]
-    return CaseView(messages, shown, _matrix(shown))
+    for number, verdict in enumerate(verdicts, start=1):
+        for _, items in _place(number, verdict, reading):
+            for item, anchor in items:
+                if anchor is not None and item.part is not None and item.start is not None and item.end is not None:
+                    found = Mark(item.start, item.end, item.admissible, item.match == "exact", anchor)
+                    marks.setdefault(item.part, []).append(found)
+    return marks
+
+
+def count_unseen(verdicts: Sequence[Verdict]) -> Counter[str]:
+    """How many verdicts did not see each message, as far as their coverage names messages."""
+    return Counter(name for one in verdicts for name in set(_unseen(one)))
 
 
 def cite(criterion: Criterion, constitution: Constitution | None) -> tuple[Clause, ...]:
@@ -122,26 +130,40 @@ def cite(criterion: Criterion, constitution: Constitution | None) -> tuple[Claus
     return tuple(clause for clause in found if clause is not None)
 
 
-def _verdict(
-    number: int,
-    verdict: Verdict,
-    rubric: Rubric | None,
-    constitution: Constitution | None,
-    places: set[str],
-    hide: Callable[[str], str],
-) -> ShownVerdict:
-    same = rubric is not None and verdict.rubric_sha256 in (None, rubric.sha256)
-    findings = []
+def _unseen(verdict: Verdict) -> Sequence[str]:
+    return tuple(getattr(verdict.coverage, "unseen", None) or ())
+
+
+def _place(
+    number: int, verdict: Verdict, reading: Reading | None
+) -> Iterator[tuple[Finding, list[tuple[Evidence, str | None]]]]:
+    """Findings, those that are met first, their quotes each with the anchor of its place if it has one."""
+    places = reading.parts if reading is not None else {}
     count = 0
-    for finding in sorted(verdict.findings, key=lambda one: ("met", "unclear", "not_met").index(one.met)):
-        criterion = rubric.criterion(finding.criterion) if rubric and same else None
-        quotes = []
+    for finding in sorted(verdict.findings, key=lambda one: _ORDER.index(one.met)):
+        items: list[tuple[Evidence, str | None]] = []
         for item in finding.evidence:
             count += 1
             placed = item.part in places and item.start is not None and item.end is not None
-            quotes.append(ShownQuote(item, hide(item.quote), f"q{number}-{count}" if placed else None))
+            items.append((item, f"q{number}-{count}" if placed else None))
+        yield finding, items
+
+
+def _verdict(
+    number: int, verdict: Verdict, rubric: Rubric | None, constitution: Constitution | None, reading: Reading | None
+) -> ShownVerdict:
+    same = rubric is not None and verdict.rubric_sha256 in (None, rubric.sha256)
+    hide = reading.hide if reading is not None else mask
+    places = reading.parts if reading is not None else {}
+    findings = []
+    for finding, items in _place(number, verdict, reading):
+        criterion = rubric.criterion(finding.criterion) if rubric and same else None
+        quotes = tuple(
+            ShownQuote(item, hide(item.quote), anchor, places[item.part] if anchor and item.part else None)
+            for item, anchor in items
+        )
         clauses = cite(criterion, constitution) if criterion else ()
-        findings.append(ShownFinding(finding, hide(finding.reason), criterion, clauses, tuple(quotes)))
+        findings.append(ShownFinding(finding, hide(finding.reason), criterion, clauses, quotes))
     said = outcome(verdict)
     return ShownVerdict(
         number=number,
@@ -150,6 +172,7 @@ def _verdict(
         tone=tone(said, verdict.positive, verdict.status),
         error=hide(verdict.error) if verdict.error else None,
         findings=tuple(findings),
+        unseen=verdict.coverage.total - verdict.coverage.seen if verdict.coverage else None,
     )
 
 
@@ -162,65 +185,45 @@ def _matrix(shown: Sequence[ShownVerdict]) -> Matrix:
     return Matrix(samples, rows, tuple((*key, count) for key, count in counts.most_common()))
 
 
-def _message(number: int, message: Message, marks: dict[str, list[Mark]], *, masked: bool) -> ShownMessage:
-    return ShownMessage(
-        message=message,
-        number=number,
-        who=_who(message),
-        lane=_lane(message),
-        parts=[_part(part, marks.get(part.id, ()), masked=masked) for part in message.parts],
+def _outline(reading: Reading, shown: Sequence[ShownVerdict], unseen: Mapping[str, int], judges: int) -> Outline:
+    messages = reading.transcript.messages
+    step = max(1, -(-len(messages) // _ROWS))
+    lanes = []
+    shades = []
+    for start in range(0, len(messages), step):
+        stretch = messages[start : start + step]
+        kinds = Counter(lane(one) for one in stretch)
+        # What was planted is rare and matters: a stretch with any of it is drawn as such.
+        lanes.append((start, len(stretch), "planted" if kinds["planted"] else kinds.most_common(1)[0][0]))
+        most = max((unseen.get(one.id, 0) for one in stretch), default=0)
+        shades.append((start, len(stretch), "" if not most else "all" if most >= judges else "some"))
+    quotes = [quote for vote in shown for told in vote.findings for quote in told.quotes]
+    ticks = tuple(
+        Band((quote.turn - 1) // step * step, step, quote_kind(quote.evidence), quote.anchor)
+        for quote in quotes
+        if quote.turn is not None
     )
+    return Outline(len(messages), tuple(_merge(lanes)), tuple(one for one in _merge(shades) if one.kind), ticks)
 
 
-def _part(part: Part, marks: Sequence[Mark], *, masked: bool) -> ShownPart:
-    failed = f", {part.status}" if part.status in _FAILED else ""
-    names = {
-        "reasoning": "private reasoning",
-        "tool_call": "calls",
-        "tool_result": "output of",
-        "attachment": "attached",
-    }
-    title = (
-        "" if part.kind == "text" and not failed else f"{names.get(part.kind, '')} {part.tool or ''}".strip() + failed
-    )
-    if part.kind == "tool_result" and not part.tool:
-        title = f"tool output{failed}"
-    fold = part.kind in ("tool_result", "attachment")
-    folded = fold and len(part.text) > _FOLDED and not marks
-    return ShownPart(part, title, passages(part.text, marks, masked=masked, limit=PART_CHARS), fold, folded)
+def quote_kind(item: Evidence) -> str:
+    """How a quote is drawn: a class of the page, of a closed set."""
+    if item.match == "absent":
+        return "lost"
+    if not item.admissible:
+        return "idle"
+    return "exact" if item.match == "exact" else "loose"
 
 
-def _lane(message: Message) -> str:
-    """A class of the page, of a closed set: what the target did is to be seen apart from what was done to it."""
-    if message.by_target:
-        return "target"
-    if message.origin in ("injected", "prefill") or message.author == TARGET:
-        return "planted"
-    if message.role in ("tool", "environment"):
-        return "tool"
-    return "system" if message.role in ("system", "event") else "other"
-
-
-def _who(message: Message) -> str:
-    if message.by_target:
-        return "target"
-    if message.author == TARGET:
-        return f"{message.origin}, not the target's own words"
-    return f"{message.author}, {message.origin}" if message.origin in ("injected", "prefill") else message.author
-
-
-def _masking(transcript: Transcript | None) -> Callable[[str], str]:
-    """Mask what looks like a secret, and what is one in the transcript: a quote may not hold the words that tell."""
-    known = sorted(_secrets(transcript), key=len, reverse=True) if transcript is not None else []
-
-    def hide(text: str) -> str:
-        for secret in known:
-            text = text.replace(secret, f"[masked: {len(secret)} characters]")
-        return mask(text)
-
-    return hide
-
-
-def _secrets(transcript: Transcript) -> Iterator[str]:
-    found = {part.text[one.start : one.end] for _, part in transcript.parts() for one in find_secrets(part.text)}
-    yield from found
+def _merge(bands: Sequence[tuple[int, int, str]]) -> Iterator[Band]:
+    """Join neighbours of one kind."""
+    held: Band | None = None
+    for start, length, kind in bands:
+        if held is not None and held.kind == kind:
+            held = held._replace(length=held.length + length)
+            continue
+        if held is not None:
+            yield held
+        held = Band(start, length, kind)
+    if held is not None:
+        yield held

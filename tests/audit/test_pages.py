@@ -12,9 +12,10 @@ import pytest
 
 from audit.asking import JUDGE, REASON, RUBRIC, WORDS, Bench, make_bench
 from build import call, thought, transcript
-from judge.audit.pages import read_static, render
-from judge.audit.queue import FILTERS, Vote, gather_cases, mark_case
-from judge.audit.server import list_cases
+from judge.audit.listing import list_cases
+from judge.audit.pages import STATIC, read_static, render
+from judge.audit.queue import FILTERS, Known, Vote, gather_cases, mark_case
+from judge.audit.reading import Reading
 from judge.audit.view import view_case
 from judge.gold.model import Label
 from judge.ledger.verdict import Evidence, Finding, Verdict
@@ -115,7 +116,8 @@ def hostile_case(text: str, *, reveal: bool) -> str:
         name=text,
         rubric=rubric,
         clauses={one.id: (clause,) for one in rubric.criteria},
-        view=view_case(about, verdicts, rubric, constitution, masked=False),
+        view=view_case(Reading(about, masked=False), verdicts, rubric, constitution),
+        rater="mira",
         reveal=reveal,
         blind=not reveal,
         labels=[label] if reveal else [],
@@ -161,17 +163,17 @@ def test_page_holds_only_the_templates_elements(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["queue", "case", "blind"])
 def test_page_runs_nothing_inline(kind: str) -> None:
-    """There is one script and one style sheet, both files of ours; no handler, no inline style."""
+    """Scripts and style sheet are files of ours; no handler, no inline style."""
     page = plain(kind)
     assert [one for one in page.elements if one[0] in ("script", "style", "link")] == [
         ("link", ("href", "rel"), ""),
-        ("script", ("defer", "src"), ""),
+        ("script", ("src", "type"), ""),
     ]
     names = {name for _, attributes, _ in page.elements for name in attributes}
     assert not {name for name in names if name == "style" or name.startswith("on")}
 
 
-@pytest.mark.parametrize("name", ["audit.css", "audit.js"])
+@pytest.mark.parametrize("name", sorted(STATIC))
 def test_files_name_no_other_host(name: str) -> None:
     """Style and script fetch nothing from anywhere, and the script never turns text into markup."""
     text = read_static(name)
@@ -217,7 +219,7 @@ def test_case_marks_evidence_where_it_stands(bench: Bench) -> None:
     """A quote that was found is marked in its message and linked from the finding; a lost one is listed as lost."""
     page = open_case(bench)
     assert f'<span class="anchor" id="q1-1"></span><mark class="exact">{WORDS}</mark>' in page
-    assert f'<a href="#q1-1">{WORDS}</a>' in page
+    assert f'<a href="#q1-1" data-turn="2">{WORDS}</a>' in page
     assert '<blockquote class="m-absent idle">' in page
     assert REASON in page
 
@@ -237,7 +239,8 @@ def test_quotes_found_loosely_are_drawn_differently() -> None:
         name="x",
         rubric=None,
         clauses={},
-        view=view_case(about, [one], None, None),
+        view=view_case(Reading(about), [one], None, None),
+        rater="mira",
         reveal=True,
         blind=False,
         labels=[],
@@ -259,7 +262,7 @@ def test_speakers_and_channels_are_told_apart(bench: Bench) -> None:
 
 def test_words_put_into_the_targets_mouth_are_not_its_own() -> None:
     """A prefill is drawn as planted."""
-    view = view_case(transcript(("prefill", "Sure."), ("target", "No.")), [], None, None)
+    view = view_case(Reading(transcript(("prefill", "Sure."), ("target", "No."))), [], None, None)
     assert [one.lane for one in view.messages] == ["planted", "target"]
 
 
@@ -290,7 +293,7 @@ def test_matrix_has_a_cell_per_judge_and_sample() -> None:
     [
         ((), [("absent", False, "ok")]),
         (("positive",), [("enacted", True, "ok")]),
-        (("disagree", "positive"), [("enacted", True, "ok"), ("absent", False, "ok")]),
+        (("disagree", "margin", "positive"), [("enacted", True, "ok"), ("absent", False, "ok")]),
         (("refused", "missing"), [("refused", None, "refused"), ("absent", False, "ok")]),
         (("contradicted", "missing"), [("contradicted", None, "contradicted")]),
         (("unverified", "missing"), [("unverified", None, "unverified")]),
@@ -311,8 +314,12 @@ def test_filter_lists_only_its_cases(name: str) -> None:
     rows += [hostile_verdict("x", transcript_id="p0", judge="b", level="absent", positive=False)]
     nothing: dict[str, Any] = {"level": None, "positive": None}
     rows += [hostile_verdict("x", transcript_id=s, status=s, **nothing) for s in [*status.values(), "refused"]]
-    expected = {"disagree": 1, "positive": 2, "missing": 4}.get(name, 1)
-    listed = list_cases(gather_cases(rows), set(), {"show": name, "rubric": ""}, blind=False)
+    rows += [hostile_verdict("x", transcript_id="near", level="absent", positive=False, p_positive=0.45, findings=())]
+    label = Label(transcript_id="near", rubric="x", rater="a", rater_kind="human", label="enacted", guideline="old")
+    known = Known({("near", "x"): [label]}, {"x": "new"}, frozenset({("refused", "x")}))
+    # The quote that hostile_verdict gives as lost is in every verdict but the last; p0 has one vote on either side.
+    expected = {"positive": 2, "missing": 4, "margin": 2, "unverified": 6}.get(name, 1)
+    listed = list_cases(gather_cases(rows, known), set(), {"show": name, "rubric": ""}, blind=False)
     assert listed["found"] == expected
     assert all(name in row["marks"] for row in listed["rows"])
 
@@ -331,6 +338,6 @@ def test_secrets_are_masked_in_place() -> None:
     """A key in a transcript is masked on the page, and spans beside it stay where they are."""
     key = "AKIA" + "Q" * 16
     about = transcript(("tool", f"key {key} end"))
-    parts = view_case(about, [], None, None).messages[0].parts[0].passages
+    parts = view_case(Reading(about), [], None, None).messages[0].parts[0].passages
     assert [one.kind for one in parts] == ["text", "secret", "text"]
     assert not any(key in one.text for one in parts)
