@@ -6,25 +6,35 @@ value that reaches this function has been given its type by `parts` or by a read
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel
 
 from judge.frozen import Frozen
 
 Model = TypeVar("Model", bound=Frozen)
-_set: Final = object.__setattr__  # frozen models refuse any other way
+# Frozen models refuse to be written to; the slots of their base class don't. Looked up once: this runs for every part.
+_set_dict: Final[Callable[..., None]] = object.__setattr__
+_set_names: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_fields_set__"].__set__
+_set_extra: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_extra__"].__set__
+_set_private: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_private__"].__set__
 
 
-@cache
-def _names(model: type[Frozen]) -> set[str]:
-    return set(model.model_fields)
+def maker(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
+    """Return a function that makes an instance of `model` from its fields.
 
+    The dictionary given to it is taken over, not copied: it holds every field, each with a value of its type, in order.
+    """
+    names = set(model.model_fields)
+    new = model.__new__
 
-def built(model: type[Model], values: dict[str, Any]) -> Model:
-    """Return an instance of `model` that takes over `values`: every field, each with a value of its type."""
-    instance = model.__new__(model)
-    _set(instance, "__dict__", values)
-    _set(instance, "__pydantic_fields_set__", _names(model))
-    _set(instance, "__pydantic_extra__", None)
-    _set(instance, "__pydantic_private__", None)
-    return instance
+    def make(values: dict[str, Any]) -> Model:
+        instance = new(model)
+        _set_dict(instance, "__dict__", values)
+        _set_names(instance, names)
+        _set_extra(instance, None)
+        _set_private(instance, None)
+        return instance
+
+    return make

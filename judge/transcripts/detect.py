@@ -73,13 +73,7 @@ class Probe:
     def rows(self) -> list[Any]:
         """The first values of a JSONL file, or of a JSON array; else nothing."""
         if self.container == "jsonl":
-            values: list[Any] = []
-            for row in self.opened.rows():
-                if not row.broken:
-                    values.append(row.value)
-                if row.end > _SAMPLE_BYTES or len(values) >= _SAMPLE_ROWS:
-                    break
-            return values
+            return [row.value for row in self.opened.peek(_SAMPLE_ROWS, _SAMPLE_BYTES) if not row.broken]
         return self.doc[:_SAMPLE_ROWS] if isinstance(self.doc, list) else []
 
     @cached_property

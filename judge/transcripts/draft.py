@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast
 
 from judge.errors import InputError
 from judge.text import quoted
-from judge.transcripts.building import built
+from judge.transcripts.building import maker
 from judge.transcripts.limits import exceed
 from judge.transcripts.model import (
     TARGET,
@@ -47,8 +47,12 @@ ROLES: Final[dict[str, Role]] = {
     "observation": "tool",
 }
 AUTHORS: Final[dict[Role, str]] = {"assistant": TARGET, "event": "environment"}
+_LINKED: Final = ("tool_call", "tool_result")
 _LOOK_BACK: Final = 256  # open calls that a result without an id is compared with
 ORIGINS: Final[dict[Role, Origin]] = {"tool": "tool", "environment": "tool", "system": "harness"}
+_NO_PART: Final[dict[str, Any]] = {name: field.default for name, field in Part.model_fields.items()}
+_make_part: Final = maker(Part)
+_make_message: Final = maker(Message)
 
 
 class Draft:
@@ -102,8 +106,8 @@ class Draft:
             size += len(piece.text)
         if size * 4 > limits.message_bytes:  # a character has up to four bytes: count them only where it matters
             size = sum(len(piece.text.encode("utf-8", "surrogatepass")) for piece in listed)
-        if size > limits.message_bytes:
-            raise exceed("message_bytes", size, limits.message_bytes, f"{self._where()}, message {len(self) + 1}")
+            if size > limits.message_bytes:
+                raise exceed("message_bytes", size, limits.message_bytes, f"{self._where()}, message {len(self) + 1}")
         self._pieces.append(listed)
         self._messages.append(
             {
@@ -181,10 +185,10 @@ class Draft:
         )
 
     def _finished(self, parts: list[list[Part]]) -> tuple[Message, ...]:
-        for number, fields in enumerate(self._messages, 1):
+        for number, (fields, found) in enumerate(zip(self._messages, parts, strict=True), 1):
             fields["id"] = f"m{number}"
-            fields["parts"] = tuple(parts[number - 1])
-        return tuple(built(Message, fields) for fields in self._messages)
+            fields["parts"] = tuple(found)
+        return tuple(map(_make_message, self._messages))
 
     def _collected(self) -> list[Warn]:
         collected = []
@@ -226,7 +230,7 @@ class _Linker:
         self._pieces = pieces
         self._calls: list[_Call] = []  # those that may still be open, in order
         self._by_id: dict[str, list[_Call]] = {}
-        self._answers: dict[str, tuple[str, Link]] = {}
+        self._answers: dict[str, tuple[str | None, Link]] = {}
         self._status: dict[str, Any] = {}
         self.orphans = 0
         self.parts: list[list[Part]] = []
@@ -236,6 +240,8 @@ class _Linker:
         batch, answering = 0, False
         for number, pieces in enumerate(self._pieces, 1):
             for index, piece in enumerate(pieces, 1):
+                if piece.kind not in _LINKED:
+                    continue
                 part_id = f"m{number}.{index}"
                 if piece.kind == "tool_call":
                     batch, answering = batch + answering, False
@@ -243,7 +249,7 @@ class _Linker:
                     self._calls.append(waiting)
                     if piece.native_id:
                         self._by_id.setdefault(piece.native_id, []).append(waiting)
-                elif piece.kind == "tool_result":
+                else:
                     answering = True
                     self._answer(part_id, piece)
         for number, pieces in enumerate(self._pieces, 1):
@@ -256,7 +262,7 @@ class _Linker:
             found, link = self._next_open(piece)
         if found is None:
             self.orphans += 1
-            self._answers[part_id] = ("", "none")
+            self._answers[part_id] = (None, "none")
             return
         found.answered = True
         self._answers[part_id] = (found.part, piece.link or cast("Link", link))
@@ -287,27 +293,12 @@ class _Linker:
         return next(one for one in fitting if one.batch == fitting[-1].batch), "name" if named else "position"
 
     def _part(self, part_id: str, piece: Piece) -> Part:
-        answers, link = self._answers.get(part_id, (None, None))
-        status = piece.status
+        fields = {**_NO_PART, **piece.__dict__, "id": part_id}
         if piece.kind == "tool_call":
-            status = piece.status or self._status.get(part_id, "unknown")
-        return built(
-            Part,
-            {
-                "id": part_id,
-                "kind": piece.kind,
-                "text": piece.text,
-                "tool": piece.tool,
-                "native_id": piece.native_id,
-                "answers": answers or None,
-                "link": link,
-                "status": status,
-                "form": piece.form,
-                "media_type": piece.media_type,
-                "sha256": piece.sha256,
-                "size": piece.size,
-            },
-        )
+            fields["status"] = piece.status or self._status.get(part_id, "unknown")
+        elif piece.kind == "tool_result":
+            fields["answers"], fields["link"] = self._answers[part_id]
+        return _make_part(fields)
 
 
 def tool_name(value: Any) -> tuple[str, str]:

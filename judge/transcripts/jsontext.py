@@ -32,6 +32,7 @@ from judge.transcripts.limits import Limits, exceed
 from judge.transcripts.model import Warn
 
 _CONTAINERS: Final = frozenset((dict, list))
+_LOOKED_AT: Final = frozenset((dict, list, float))
 _I64: Final = float(2**63)
 _DIGITS: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))  # every digit becomes 0
 _NINETEEN: Final = b"0" * 19  # an integer with fewer digits fits into 64 bits
@@ -51,9 +52,10 @@ class Origin(NamedTuple):
 def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:
     r"""Return the value of one JSON text and what was assumed in reading it.
 
-    That no object has a key twice is told by colons: the text then has exactly as many as the value written out again,
-    because those inside strings are the same in both. One written as \\u003a would spoil the count; then the slow
-    reading decides.
+    The value is written out again. Where that gives the same bytes (most harnesses write compact JSON), no key stood
+    twice and no number was changed. Otherwise colons tell that no object has a key twice: the text then has exactly as
+    many as what was written, because those inside strings are the same in both. One written as \\u003a would spoil the
+    count, and a number of nineteen digits may have been rounded; then a slower reading decides.
 
     With `mend`, a text that merely ends too early gives everything that is complete in it.
 
@@ -62,16 +64,26 @@ def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> 
     """
     try:
         value = orjson.loads(raw)
+        written = orjson.dumps(value)
     except orjson.JSONDecodeError:
         return _read_again(raw, origin, limits, mend=mend)
-    colons = raw.count(b":")
-    if colons != orjson.dumps(value).count(b":") or b"\\u003" in raw:
+    except orjson.JSONEncodeError:  # nested too deeply to be written
         return _read_again(raw, origin, limits, mend=False)
-    # What could be too deep, too wide or too large a number is looked through; most lines cannot.
-    deep = colons + raw.count(b"[") >= limits.depth  # an object inside an object is the value of a key
-    if (deep or colons > limits.keys or _NINETEEN in raw.translate(_DIGITS)) and _survey(value, origin, limits):
+    look = False
+    if written != raw:
+        if raw.count(b":") != written.count(b":") or b"\\u003" in raw:
+            return _read_again(raw, origin, limits, mend=False)
+        look = _NINETEEN in raw.translate(_DIGITS)
+    if (look or _may_exceed(raw, limits)) and _survey(value, origin, limits):
         return _read_again(raw, origin, limits, mend=False)
     return value, ()
+
+
+def _may_exceed(raw: bytes, limits: Limits) -> bool:
+    """Whether a text could be too deep or too wide, by what each level and each key costs in it; most cannot."""
+    return raw.count(b"{") + raw.count(b"[") > limits.depth or (
+        len(raw) > 4 * limits.keys and raw.count(b":") > limits.keys
+    )
 
 
 def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
@@ -91,11 +103,10 @@ def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
                 children: Any = item.values()
             else:
                 children = item
-            for child in children:
-                kind = type(child)
-                if kind is dict or kind is list:
+            for child in [child for child in children if type(child) in _LOOKED_AT]:
+                if type(child) is not float:
                     deeper.append(child)
-                elif kind is float and not -_I64 < child < _I64:
+                elif not -_I64 < child < _I64:
                     odd = True
         level = deeper
     return odd

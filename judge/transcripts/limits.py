@@ -28,7 +28,7 @@ class Limits(Frozen):
     expanded_bytes: int = Field(default=512 * MIB, ge=1)  # all members of an archive together, uncompressed
     ratio: int = Field(default=200, ge=1)  # uncompressed to compressed, per member and for the archive
     members: int = Field(default=10_000, ge=1)
-    depth: int = Field(default=100, ge=1, le=500)  # nesting of arrays and objects
+    depth: int = Field(default=100, ge=1, le=200)  # nesting of arrays and objects; what can be written again
     messages: int = Field(default=20_000, ge=1)  # per transcript
     message_bytes: int = Field(default=4 * MIB, ge=1)  # text of one message
     keys: int = Field(default=1_000, ge=1)  # per object

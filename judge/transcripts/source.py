@@ -19,7 +19,7 @@ import orjson
 from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.archive import Archive
-from judge.transcripts.building import built
+from judge.transcripts.building import maker
 from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits, check_file, exceed
 from judge.transcripts.model import Pointer, Warn
@@ -28,6 +28,8 @@ Container = Literal["json", "jsonl", "zip", "parquet", "sqlite", "text"]
 HEAD: Final = 256 * 1024
 _CHUNK: Final = 1024 * 1024
 _SORTED: Final = orjson.OPT_SORT_KEYS
+_sha256: Final = hashlib.sha256
+_make_pointer: Final = maker(Pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,22 @@ class Record:
 
     def point(self, value: Any, path: str) -> Pointer:
         """Return the pointer to `value`, which stands at `path` inside this record."""
-        digest = hashlib.sha256(orjson.dumps(value, option=_SORTED)).hexdigest()
-        place = {
-            "member": self.member,
-            "start": self.start,
-            "end": self.end,
-            "path": self.path + path,
-            "sha256": digest,
-        }
-        return built(Pointer, place)
+        return _make_pointer(
+            {
+                "member": self.member,
+                "start": self.start,
+                "end": self.end,
+                "path": self.path + path,
+                "sha256": _sha256(orjson.dumps(value, option=_SORTED)).hexdigest(),
+            }
+        )
 
     def point_row(self, row: Row) -> Pointer:
         """Return the pointer to a whole line."""
-        digest = hashlib.sha256(row.raw).hexdigest()
-        place = {"member": row.member, "start": row.start, "end": row.end, "path": None, "sha256": digest}
-        return built(Pointer, place)
+        digest = _sha256(row.raw).hexdigest()
+        return _make_pointer(
+            {"member": row.member, "start": row.start, "end": row.end, "path": None, "sha256": digest}
+        )
 
 
 class Opened:
@@ -107,6 +110,7 @@ class Opened:
         self.uri = uri
         self.limits = limits
         self.size = path.stat().st_size
+        self._begun: list[Row] = []
         with path.open("rb") as stream:
             self.head = stream.read(HEAD)
 
@@ -182,30 +186,48 @@ class Opened:
         """The whole file as text; undecodable bytes become U+FFFD."""
         return self.raw.decode("utf-8-sig", "replace")
 
+    def peek(self, count: int, size: int) -> list[Row]:
+        """Return the first rows: at most `count` that are whole, and none that begins after `size` bytes.
+
+        The next to ask for `rows` gets them again as they are, so that a small file is not parsed twice.
+        """
+        self._begun = []
+        found: list[Row] = []
+        whole = 0
+        for row in self.rows():
+            found.append(row)
+            whole += row.broken is None
+            if row.end > size or whole >= count:
+                break
+        self._begun = found
+        return found
+
     def rows(self) -> Iterator[Row]:
         """Every line of a JSONL file, parsed one at a time; empty lines are passed over."""
-        start = 0
+        begun, self._begun = self._begun, []
+        yield from begun
+        number, start = (begun[-1].number, begun[-1].end) if begun else (0, 0)
+        most = self.limits.file_bytes
         with self.path.open("rb") as stream:
-            number = 0
-            while line := stream.readline(self.limits.file_bytes + 1):
+            stream.seek(start)
+            if begun:
+                start += len(stream.readline())  # what was stripped from the last of them
+            while line := stream.readline(most + 1):
                 number += 1
-                if len(line) > self.limits.file_bytes:
-                    raise exceed(
-                        "file_bytes", len(line), self.limits.file_bytes, f"{quoted(self.uri, 400)}, line {number}"
-                    )
-                end = start + len(line)
-                raw = line.strip()
-                if raw:
+                if len(line) > most:
+                    raise exceed("file_bytes", len(line), most, f"{quoted(self.uri, 400)}, line {number}")
+                if raw := line.strip():
                     yield self._row(number, start, raw, line)
-                start = end
+                start += len(line)
 
     def _row(self, number: int, start: int, raw: bytes, line: bytes) -> Row:
-        begin = start + line.index(raw[:1])
+        begin = start if line[0] == raw[0] else start + line.index(raw[:1])
+        end = begin + len(raw)
         try:
             value, warnings = parse(raw, Origin(self.uri, number, begin), self.limits)
         except InputError as error:
-            return Row(number, begin, begin + len(raw), raw, broken=str(error))
-        return Row(number, begin, begin + len(raw), raw, value, warnings)
+            return Row(number, begin, end, raw, broken=str(error))
+        return Row(number, begin, end, raw, value, warnings)
 
     @cached_property
     def archive(self) -> Archive:
