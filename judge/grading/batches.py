@@ -257,9 +257,8 @@ def open_batches(shelf: Shelf | None, judge_sha256: str | None = None) -> list[S
 def _wire_name(name: str) -> str:
     """A name that every provider takes: letters, digits, `-` and `_`, at most 64."""
     plain = name.replace("/", "-")
-    return (
-        plain if len(plain) <= 64 and plain.replace("-", "").replace("_", "").isalnum() else sha256_hex(name.encode())
-    )
+    safe = plain.isascii() and plain.replace("-", "").replace("_", "").isalnum()
+    return plain if safe and len(plain) <= 64 else sha256_hex(name.encode())
 
 
 def _read_line(line: bytes) -> Answers:
