@@ -95,10 +95,7 @@ def accuracy(
     effective size. F1 has the interval of tp / (tp + fp + fn), of
     which it is a monotone function; balanced accuracy combines its two intervals; MCC and kappa are bootstrapped.
     """
-    truth, said = _binary(gold, verdicts)
-    judged = said != MISSING
-    truth, said = truth[judged], said[judged]
-    labels = None if clusters is None else np.unique(np.asarray(clusters)[judged], return_inverse=True)[1]
+    truth, said, labels = _judged(gold, verdicts, clusters)
     hit = truth == said
     positive, flagged = truth == 1, said == 1
     among = {
@@ -117,6 +114,18 @@ def accuracy(
     found["balanced_accuracy"] = _balanced(found["sensitivity"], found["specificity"], len(truth))
     found |= _correlations(truth, said, labels, seed=seed, replicates=replicates, level=level)
     return found
+
+
+def balanced_accuracy(
+    gold: ArrayLike, verdicts: ArrayLike, *, clusters: ArrayLike | None = None, level: float = 0.95
+) -> Statistic:
+    """Balanced accuracy alone, as in `accuracy` but without the cost of its bootstrap."""
+    truth, said, labels = _judged(gold, verdicts, clusters)
+    shares = []
+    for side in (1, 0):
+        among = truth == side
+        shares.append(_share((said == side)[among], None if labels is None else labels[among], level))
+    return _balanced(shares[0], shares[1], len(truth))
 
 
 def mcc(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floats:
@@ -199,7 +208,8 @@ def multiclass(
         room = total**2 - chance
         return np.column_stack([macro, np.divide(excess, room, out=np.full(len(room), np.nan), where=room > 0)])
 
-    macro, corrected = bca(additive(parts, finish, labels), seed=seed, replicates=replicates, level=level)
+    pairs = np.column_stack([truth, said])
+    macro, corrected = bca(additive(parts, finish, labels, alike=pairs), seed=seed, replicates=replicates, level=level)
     units = f"{n} items" if labels is None else f"{len(np.unique(labels))} clusters"
 
     def figure(interval: Interval) -> Statistic:
@@ -216,6 +226,16 @@ def _binary(gold: ArrayLike, verdicts: ArrayLike) -> tuple[Integers, Integers]:
     if not np.isin(truth, (0, 1)).all() or not np.isin(said, (0, 1, MISSING)).all():
         raise ValueError("gold must be 0 or 1, verdicts 0, 1 or -1 for missing")
     return truth, said
+
+
+def _judged(
+    gold: ArrayLike, verdicts: ArrayLike, clusters: ArrayLike | None
+) -> tuple[Integers, Integers, Integers | None]:
+    """Gold, verdicts and clusters of the items that have a verdict."""
+    truth, said = _binary(gold, verdicts)
+    there = said != MISSING
+    labels = None if clusters is None else np.unique(np.asarray(clusters)[there], return_inverse=True)[1]
+    return truth[there], said[there], labels
 
 
 def _share(events: ArrayLike, clusters: Integers | None, level: float) -> Statistic:

@@ -6,7 +6,7 @@ rater names and files are joined to arrays elsewhere; so are the gates that say 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +20,28 @@ from judge.calibration.statistic import Statistic
 from judge.frozen import Frozen
 
 _SAME = 1e-9
+# Every figure of the calibration output: a metric of alpha, or a coefficient and its weights.
+_FIGURES: Mapping[str, Metric | tuple[Coefficient, Weights]] = {
+    "percent_agreement": ("percent", "identity"),
+    "krippendorff_alpha_nominal": "nominal",
+    "krippendorff_alpha_ordinal": "ordinal",
+    "krippendorff_alpha_interval": "interval",
+    "cohen_kappa": ("cohen", "identity"),
+    "weighted_kappa": ("cohen", "linear"),
+    "weighted_kappa_quadratic": ("cohen", "quadratic"),
+    "fleiss_kappa": ("fleiss", "identity"),
+    "conger_kappa": ("conger", "identity"),
+    "brennan_prediger": ("brennan_prediger", "identity"),
+    "gwet_ac1": ("gwet", "identity"),
+    "gwet_ac2": ("gwet", "linear"),
+}
+_ORDERED = (
+    "krippendorff_alpha_ordinal",
+    "krippendorff_alpha_interval",
+    "weighted_kappa",
+    "weighted_kappa_quadratic",
+    "gwet_ac2",
+)
 
 
 class PairAgreement(Frozen):
@@ -77,20 +99,20 @@ def agreement(
     seed: int = 0,
     replicates: int = REPLICATES,
     level: float = 0.95,
+    only: Collection[str] | None = None,
 ) -> dict[str, Statistic]:
-    """Every agreement figure that applies, by the names of the calibration output.
+    """Every agreement figure that applies, by the names of the calibration output; `only` some of them.
 
     `ratings`: (n_items, n_raters), -1 or NaN = missing. `ordered`: the categories form a scale, which adds ordinal and
     interval alpha, AC2 and the weighted kappas. Cohen's kappas appear for two raters only. With `clusters` (n_items,)
     whole clusters are resampled.
     """
     values = as_values(ratings)
-    two = values.shape[1] == 2
 
     def alpha(metric: Metric) -> Statistic:
         return krippendorff_alpha(values, metric, clusters=clusters, seed=seed, replicates=replicates, level=level)
 
-    def coefficient(name: Coefficient, weights: Weights = "identity") -> Statistic:
+    def coefficient(name: Coefficient, weights: Weights) -> Statistic:
         return agreement_coefficient(
             values,
             name,
@@ -102,21 +124,11 @@ def agreement(
             level=level,
         )
 
-    found = {"percent_agreement": coefficient("percent"), "krippendorff_alpha_nominal": alpha("nominal")}
-    if ordered:
-        found["krippendorff_alpha_ordinal"] = alpha("ordinal")
-        found["krippendorff_alpha_interval"] = alpha("interval")
-    if two:
-        found["cohen_kappa"] = coefficient("cohen")
-    if two and ordered:
-        found["weighted_kappa"] = coefficient("cohen", "linear")
-        found["weighted_kappa_quadratic"] = coefficient("cohen", "quadratic")
-    found["fleiss_kappa"] = coefficient("fleiss")
-    found["conger_kappa"] = coefficient("conger")
-    found["brennan_prediger"] = coefficient("brennan_prediger")
-    found["gwet_ac1"] = coefficient("gwet")
-    if ordered:
-        found["gwet_ac2"] = coefficient("gwet", "linear")
+    found = {}
+    for name, figure in _FIGURES.items():
+        applies = (ordered or name not in _ORDERED) and (values.shape[1] == 2 or figure[0] != "cohen")
+        if applies and (only is None or name in only):
+            found[name] = alpha(figure) if isinstance(figure, str) else coefficient(*figure)
     return found
 
 

@@ -117,7 +117,7 @@ def _fixed_table(coded: Coded, distance: Floats, clusters: Integers | None) -> S
         totals, observed = sums[:, :-1], sums[:, -1]
         return _one_minus(observed, ((totals @ distance) * totals).sum(axis=1), totals.sum(axis=1))
 
-    return additive(np.column_stack([counts, own]), finish, clusters)
+    return additive(np.column_stack([counts, own]), finish, clusters, alike=counts)
 
 
 def _ordinal_table(coded: Coded, clusters: Integers | None) -> Scheme:
@@ -137,7 +137,7 @@ def _ordinal_table(coded: Coded, clusters: Integers | None) -> Scheme:
         expected = 2 * (totals[:, low] * totals[:, high] * distance).sum(axis=1)
         return _one_minus((coincidences * distance).sum(axis=1), expected, totals.sum(axis=1))
 
-    return additive(np.column_stack([counts, pairs]), finish, clusters)
+    return additive(np.column_stack([counts, pairs]), finish, clusters, alike=counts)
 
 
 def _moment_parts(values: Floats) -> Floats:

@@ -3,13 +3,15 @@
 Most figures here (alpha, the kappas, accuracy, MCC) are a function of column sums over items. A resample is then a
 weight for each item, all replicates are one matrix product, and items with the same row are one pattern whose weight
 follows a multinomial: the same distribution as resampling items, at the cost of the patterns. The leave-one-out values
-that the acceleration needs follow by subtraction. Nothing here knows what the figures mean.
+that the acceleration needs follow by subtraction. Figures of the same items share their resamples, which cost more than
+the figures. Nothing here knows what the figures mean.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,14 +52,24 @@ class Interval(NamedTuple):
     degenerate: bool  # every replicate has the same value: the resamples say nothing about how rare the unseen is
 
 
-def additive(parts: Floats, finish: Finish, clusters: NDArray[np.int64] | None = None) -> Scheme:
+def additive(
+    parts: Floats,
+    finish: Finish,
+    clusters: NDArray[np.int64] | None = None,
+    *,
+    alike: NDArray[np.float64] | NDArray[np.int64] | None = None,
+) -> Scheme:
     """A scheme for figures that depend on column sums alone.
 
     `parts`: (n_items, n_columns). `finish`: sums (n_replicates, n_columns) -> (n_replicates,) or (n_replicates,
-    n_figures). `clusters`: (n_items,) any integer labels; given, whole clusters are resampled.
+    n_figures). `clusters`: (n_items,) any integer labels; given, whole clusters are resampled. `alike`: (n_items, any),
+    what the parts are computed from: items with equal rows have equal parts. Figures with the same `alike` then have the
+    same patterns in the same order, and so the same resamples, drawn once for all of them.
     """
-    rows = parts if clusters is None else sum_by(parts, clusters)
-    patterns, frequencies = collapse(rows)
+    if alike is not None and clusters is None and len(parts):
+        patterns, frequencies = _collapse_by(alike.astype(float), parts)
+    else:
+        patterns, frequencies = collapse(parts if clusters is None else sum_by(parts, clusters))
 
     def evaluate(weights: Floats) -> Floats:
         return _as_columns(finish(weights @ patterns))
@@ -99,18 +111,29 @@ def collapse(rows: Floats) -> tuple[Floats, NDArray[np.int64]]:
     """The distinct rows, and how often each occurs. Exact: a hash that collides falls back to comparing rows."""
     if len(rows) == 0:
         return rows, np.zeros(0, dtype=np.int64)
+    first, frequencies = _distinct(rows)
+    return rows[first], frequencies
+
+
+def _collapse_by(keys: Floats, parts: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The parts of each distinct row of `keys`, in the order of the keys, and how often each occurs."""
+    first, frequencies = _distinct(keys)
+    order = np.lexsort(keys[first].T[::-1])
+    return parts[first[order]], frequencies[order]
+
+
+def _distinct(rows: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each distinct row stands first, and how often it occurs."""
     key = rows @ np.random.default_rng(0).uniform(0.5, 1.5, rows.shape[1])
     _, first, index, frequencies = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    distinct = rows[first]
-    if not np.array_equal(distinct[index], rows):
-        distinct, frequencies = np.unique(rows, axis=0, return_counts=True)
-    return distinct, frequencies.astype(np.int64)
+    if not np.array_equal(rows[first][index], rows):
+        _, first, frequencies = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    return first.astype(np.int64), frequencies.astype(np.int64)
 
 
 def resamples(scheme: Scheme, replicates: int, seed: int) -> Floats:
     """The figures of `replicates` resamples: (replicates, n_figures), NaN where undefined."""
-    rng = np.random.default_rng(seed)
-    return np.concatenate([scheme.evaluate(weights) for weights in _weights(scheme.frequencies, replicates, rng)])
+    return np.concatenate([scheme.evaluate(weights) for weights in _draw(scheme.frequencies, replicates, seed)])
 
 
 def bca(scheme: Scheme, *, seed: int, replicates: int = REPLICATES, level: float = 0.95) -> tuple[Interval, ...]:
@@ -146,6 +169,21 @@ def as_statistic(interval: Interval, *, n: int, units: str, replicates: int, see
 
 def _as_columns(values: Floats) -> Floats:
     return values[:, None] if values.ndim == 1 else values
+
+
+def _draw(frequencies: NDArray[np.int64], replicates: int, seed: int) -> Iterable[Floats]:
+    """Resampling weights in chunks; where one chunk holds them all it is kept for the next figure of the same items."""
+    if replicates * len(frequencies) <= _CHUNK_CELLS:
+        return (_kept_weights(frequencies.tobytes(), replicates, seed),)
+    return _weights(frequencies, replicates, np.random.default_rng(seed))
+
+
+@lru_cache(maxsize=3)
+def _kept_weights(frequencies: bytes, replicates: int, seed: int) -> Floats:
+    counts, rng = np.frombuffer(frequencies, dtype=np.int64), np.random.default_rng(seed)
+    weights = np.concatenate(list(_weights(counts, replicates, rng)))
+    weights.flags.writeable = False
+    return weights
 
 
 def _weights(frequencies: NDArray[np.int64], replicates: int, rng: np.random.Generator) -> Iterator[Floats]:

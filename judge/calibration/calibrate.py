@@ -123,11 +123,8 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
     table = acc.confusion(truth, said)
     found = acc.accuracy(truth, said, clusters=groups, seed=seed)
     pair = np.column_stack([truth, said])
-    found |= {
-        name: figure
-        for name, figure in agr.agreement(pair, categories=[0, 1], clusters=groups, seed=seed).items()
-        if name in ("percent_agreement", "krippendorff_alpha_nominal", "gwet_ac1")
-    }
+    beside = ("percent_agreement", "krippendorff_alpha_nominal", "gwet_ac1")
+    found |= agr.agreement(pair, categories=[0, 1], clusters=groups, seed=seed, only=beside)
     if one.repeats.shape[1] > 1:
         found["flip_rate"] = comparison.flip_rate(one.repeats)
     found |= _score_figures(one, known, groups, seed)
@@ -163,8 +160,8 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
             "specificity_if_missing_are_right": proportion(best.tn, best.negatives, method="clopper_pearson"),
         },
         humans=_humans(one.ratings, one.clusters, seed),
-        ceiling=_ceiling(one.ratings, seed),
-        rivals=_rivals(truth, seed),
+        ceiling=_ceiling(one.ratings),
+        rivals=_rivals(truth),
         subgroups=_subgroups(one, seed),
         claims=claims_of_judge(
             one.rubric,
@@ -219,7 +216,7 @@ def _humans(table: Ratings, clusters: Any, seed: int) -> dict[str, Statistic]:
     )
 
 
-def _ceiling(table: Ratings, seed: int) -> dict[str, Statistic]:
+def _ceiling(table: Ratings) -> dict[str, Statistic]:
     """Each rater against the majority of the others: what the judge's figure is to be read beside."""
     if len(table.raters) < 2 or len(table.raters) > 12:
         return {}
@@ -228,13 +225,13 @@ def _ceiling(table: Ratings, seed: int) -> dict[str, Statistic]:
         rest = table._replace(codes=np.delete(table.codes, index, axis=1), settled=np.full_like(table.settled, MISSING))
         truth, own = majority_sign(rest), binary(table, table.codes)[:, index]
         both = (truth != MISSING) & (own != MISSING)
-        found[rater] = acc.accuracy(truth[both], own[both], seed=seed)["balanced_accuracy"]
+        found[rater] = acc.balanced_accuracy(truth[both], own[both])
     return found
 
 
-def _rivals(truth: Integers, seed: int) -> dict[str, Statistic]:
+def _rivals(truth: Integers) -> dict[str, Statistic]:
     return {
-        name: acc.accuracy(truth, np.full(len(truth), answer), seed=seed)["balanced_accuracy"]
+        name: acc.balanced_accuracy(truth, np.full(len(truth), answer))
         for name, answer in (("always positive", 1), ("always negative", 0))
     }
 

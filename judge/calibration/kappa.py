@@ -66,7 +66,11 @@ def agreement_coefficient(
     columns, chance = coefficient_columns(rated, coefficient, weights)
     if interval == "linearised":
         return _linearised(columns, chance, labels, finite=coefficient != "cohen", name=name, n=n, level=level)
-    (found,) = bca(additive(columns, corrected(chance), labels), seed=seed, replicates=replicates, level=level)
+    # Cohen and Conger ask who said what, the others only what was said.
+    alike = rated.codes if coefficient in ("cohen", "conger") else count(rated)
+    (found,) = bca(
+        additive(columns, corrected(chance), labels, alike=alike), seed=seed, replicates=replicates, level=level
+    )
     n_units = n if labels is None else len(np.unique(labels))
     if found.degenerate and found.estimate == 1:
         lone = Coded(rated.codes[rated.sizes >= 2], rated.categories)
