@@ -25,6 +25,7 @@ import orjson
 from aiohttp import web
 
 from .answers import ANSWERERS, Answerer, Prompt, message_texts, without_boundary
+from .batches import Batches
 from .faults import FAULTS, SPOILED, STATUS, chosen, draw, spoiled
 
 JSON: Final = "application/json"
@@ -54,6 +55,8 @@ class Settings:
     api_key: str | None = None  # anything else gets 401
     refuse_schema: bool = False  # 400 for response_format json_schema, as older servers do
     lean: bool = False  # for benchmarks: one body for all of a form, nothing remembered but counts
+    batch_s: float = 0.0  # from the beginning of a batch until it is done
+    batch_expires: bool = False  # half of a batch is never answered
     keep: int = 0  # the last requests to keep whole for GET /requests
 
 
@@ -424,6 +427,7 @@ def application(settings: Settings, script: Answerer | None = None) -> web.Appli
     app.router.add_get("/log", server.show_log)
     app.router.add_get("/requests", server.show_requests)
     app.router.add_post("/reset", server.reset)
+    Batches(lambda: server.settings).add_routes(app)
     return app
 
 
