@@ -162,6 +162,15 @@ class Ledger(ABC):
         )
         return read_call(found[0][1], self._place(found[0][0])) if found else None
 
+    def calls(self, verdict_id: str) -> list[Call]:
+        """Return the latest call of each key that begins with this verdict's id, in the order of the keys."""
+        found = self._query(
+            "SELECT seq, body FROM entry WHERE seq IN (SELECT max(seq) FROM entry WHERE kind = ? AND key >= ? AND key < ? "
+            "GROUP BY key) ORDER BY key",
+            (CALL, f"{verdict_id}/", f"{verdict_id}0"),  # "0" follows "/"
+        )
+        return [read_call(body, self._place(seq)) for seq, body in found]
+
     def rows(self, *, kind: str | None = None, key: str | None = None) -> Iterator[Row]:
         """Every entry in the order in which it was added, or those of one kind and, of these, with one key."""
         limits = {"e.kind": kind, "e.key": key}
