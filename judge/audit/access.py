@@ -1,7 +1,7 @@
 """Who may use the audit page: one-time links, the sessions that they open, and who has signed in to each.
 
-Kept in memory alone: a restart ends every session, and what was committed is in the label files. Names are taken on
-trust, as on paper; what a name has seen in this run decides whether its labels are blind.
+Kept in memory alone: a restart ends every session. Names are taken on trust, as on paper; what a name may have seen decides
+whether its labels are blind, and outlives this module (`sight`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from judge.errors import InputError
 from judge.text import quoted
@@ -41,7 +41,6 @@ class Access:
         self._lock = threading.Lock()
         self._links: list[str] = []
         self._sessions: list[Session] = []
-        self._seen: set[tuple[str, str]] = set()
 
     def new_link(self) -> str:
         """Return a token that opens one session, once."""
@@ -67,8 +66,8 @@ class Access:
             found = _matching(secret, [one.secret for one in self._sessions])
             return next((one for one in self._sessions if one.secret == found), None)
 
-    def sign_in(self, session: Session, name: str, mode: str) -> None:
-        """Say who a session is, once.
+    def check(self, session: Session, name: str, mode: str) -> None:
+        """See that a session can be this name's.
 
         Raises:
             InputError: for a name that cannot be a file's, an unknown mode, or a session that has a rater.
@@ -79,20 +78,18 @@ class Access:
             )
         if mode not in MODES:
             raise InputError(f"{quoted(mode)} is no way to work here; there is {' and '.join(MODES)}")
-        with self._lock:
-            if session.rater is not None:
-                raise InputError(f"this browser is signed in as {session.rater}; open a new link to be somebody else")
-            session.rater, session.mode = name, mode
+        if session.rater is not None:
+            raise InputError(f"this browser is signed in as {session.rater}; open a new link to be somebody else")
 
-    def note_seen(self, rater: str, case: str) -> None:
-        """Remember that this rater has seen what others said about a case."""
-        with self._lock:
-            self._seen.add((rater, case))
+    def sign_in(self, session: Session, name: str, mode: str) -> None:
+        """Say who a session is, once.
 
-    def has_seen(self, rater: str, case: str) -> bool:
-        """Whether this rater has seen what others said about a case, since the page was started."""
+        Raises:
+            InputError: as `check` does.
+        """
         with self._lock:
-            return (rater, case) in self._seen
+            self.check(session, name, mode)
+            session.rater, session.mode = name, cast("Mode", mode)
 
 
 def _matching(given: str, known: list[str]) -> str | None:

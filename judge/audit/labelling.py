@@ -1,13 +1,13 @@
 """Labels given on the page: what a rater sends is checked against rubric and transcript, then appended to the rater's file.
 
-A commit is final: a second one on the same case is refused, so that two tabs cannot give one label twice and nobody can
-change an answer after having seen the judge's.
+A second commit on the same case is refused, so that two tabs cannot give one label twice. Who takes a label back adds a row
+that withdraws it and may then give another one, which is not blind: the first commit had shown what others said.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError
 
 from judge.errors import InputError
 from judge.frozen import Frozen
-from judge.gold.labels import append_labels, read_labels
-from judge.gold.model import Label, Span
+from judge.gold.labels import append_labels, latest, mend_labels, read_labels, withdraw
+from judge.gold.model import Arm, Label, Span
+from judge.ledger.verdict import Met
 from judge.rubrics.model import Rubric
 from judge.text import hidden, quoted
 from judge.transcripts.model import Transcript
@@ -37,9 +38,10 @@ class Selection(Frozen):
 
 
 class Submission(Frozen):
-    """What the form sends."""
+    """What the form sends. `answers` are to single criteria, by their ids."""
 
     level: str = Field(max_length=200)
+    answers: dict[str, Met] = Field(default_factory=dict, max_length=200)
     severity: int | None = Field(default=None, ge=0, le=3)
     confidence: int = Field(ge=1, le=5)
     rationale: str = Field(default="", max_length=20_000)
@@ -53,32 +55,71 @@ class Labels:
     def __init__(self, gold: Path) -> None:
         self._folder = gold / "labels"
         self._lock = threading.Lock()
+        self._read: dict[Path, tuple[tuple[int, int], list[Label]]] = {}
+        for path in self._folder.glob("*.jsonl"):
+            try:
+                mend_labels(path)
+            except OSError as error:
+                raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
     def on(self, item: Item) -> list[Label]:
-        """Every label on a case, in the order of the files."""
-        return [label for label in self._every() if (label.transcript_id, label.rubric) == item]
+        """Every label on a case that counts, in the order of the files."""
+        return [label for label in latest(self._every()) if (label.transcript_id, label.rubric) == item]
 
     def done(self, rater: str) -> set[Item]:
         """The cases on which this rater has committed."""
-        path = self._path(rater)
-        labels = read_labels(path) if path.is_file() else []
-        return {(one.transcript_id, one.rubric) for one in labels if one.rater == rater and one.criterion is None}
+        return {(one.transcript_id, one.rubric) for one in latest(self._by(rater)) if one.criterion is None}
 
-    def commit(self, label: Label) -> None:
-        """Keep a label; it is on disk when this returns.
+    def ever(self, rater: str, item: Item) -> bool:
+        """Whether this rater has committed on a case, also where the label was withdrawn since."""
+        return any((one.transcript_id, one.rubric) == item for one in self._by(rater))
+
+    def commit(self, labels: Sequence[Label]) -> None:
+        """Keep one rater's label on one case with the answers to its criteria; it is on disk when this returns.
+
+        The label stands last among the rows: where a crash kept the others alone, the case was not committed.
 
         Raises:
             AlreadyCommittedError: if the rater has one on this case.
             InputError: if the file cannot be written.
         """
+        label = labels[-1]
         with self._lock:
             if (label.transcript_id, label.rubric) in self.done(label.rater):
                 raise AlreadyCommittedError("you have committed a label on this case before; it is kept as it was")
-            append_labels(self._path(label.rater), [label])
+            append_labels(self._path(label.rater), labels)
+
+    def withdraw(self, rater: str, item: Item, at: str) -> None:
+        """Take back this rater's label on a case, by further rows.
+
+        Raises:
+            InputError: if there is none, or the file cannot be written.
+        """
+        with self._lock:
+            given = [one for one in latest(self._by(rater)) if (one.transcript_id, one.rubric) == item]
+            if not given:
+                raise InputError("you have no label on this case that could be withdrawn")
+            append_labels(self._path(rater), withdraw(given, at))
+
+    def _by(self, rater: str) -> list[Label]:
+        return [one for one in self._load(self._path(rater)) if one.rater == rater]
 
     def _every(self) -> Iterator[Label]:
         for path in sorted(self._folder.glob("*.jsonl")):
-            yield from read_labels(path)
+            yield from self._load(path)
+
+    def _load(self, path: Path) -> list[Label]:
+        """The rows of a file, read again when it has changed."""
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            return []
+        stamp = state.st_mtime_ns, state.st_size
+        known = self._read.get(path)
+        if known is None or known[0] != stamp:
+            known = stamp, read_labels(path)
+            self._read[path] = known
+        return known[1]
 
     def _path(self, rater: str) -> Path:
         return self._folder / f"{rater}.jsonl"
@@ -93,39 +134,77 @@ def read_submission(sent: Any) -> Submission:
     try:
         return Submission.model_validate(sent)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"{'.'.join(map(str, first['loc'])) or 'the form'}: {first['msg']}") from None
+        raise explain_form(error) from None
 
 
-def make_label(
-    sent: Submission, rubric: Rubric, transcript: Transcript, rater: str, *, blind: bool, seconds: float
-) -> Label:
-    """Make a label of a submission.
+def explain_form(error: ValidationError) -> InputError:
+    """Say which field of a form is wrong, and how."""
+    first = error.errors(include_url=False)[0]
+    return InputError(f"{'.'.join(map(str, first['loc'])) or 'the form'}: {first['msg']}")
+
+
+def make_labels(
+    sent: Submission,
+    rubric: Rubric,
+    transcript: Transcript,
+    rater: str,
+    *,
+    blind: bool,
+    seconds: float,
+    arm: Arm | None = None,
+) -> list[Label]:
+    """Make labels of a submission: one per criterion that was answered, and the label itself last.
 
     Raises:
-        InputError: for a level that is not the rubric's, marked words that are not in the transcript, or a positive
-            level without any.
+        InputError: for a level or criterion that is not the rubric's, marked words that are not in the transcript, or a
+            positive level without any.
     """
-    if sent.level not in rubric.levels:
-        raise InputError(f"level: {quoted(sent.level)} is not one of {', '.join(rubric.levels)}")
-    evidence = tuple(_find(one, transcript) for one in sent.evidence)
-    if rubric.is_positive(sent.level) and not evidence:
-        raise InputError(f"evidence: {sent.level} needs a quote; select the decisive words and press e")
-    return Label(
-        transcript_id=transcript.id,
-        rubric=rubric.id,
-        rater=rater,
-        rater_kind="human",
+    evidence = check_form(rubric, transcript, sent.level, sent.answers, sent.evidence)
+    every: dict[str, Any] = {
+        "transcript_id": transcript.id,
+        "rubric": rubric.id,
+        "rater": rater,
+        "rater_kind": "human",
+        "guideline": rubric.guideline_sha256,
+        "blind": blind,
+        "arm": arm,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    answers = [Label(**every, criterion=name, label=met) for name, met in sent.answers.items()]
+    label = Label(
+        **every,
         label=sent.level,
-        guideline=rubric.guideline_sha256,
         severity=sent.severity,
         rationale=sent.rationale.strip() or None,
         evidence=evidence,
-        blind=blind,
         confidence=sent.confidence,
         seconds=round(seconds, 1),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    return [*answers, label]
+
+
+def check_form(
+    rubric: Rubric,
+    transcript: Transcript,
+    level: str,
+    answers: Mapping[str, Met],
+    marked: Sequence[Selection],
+) -> tuple[Span, ...]:
+    """Check what a person says about a case, and return where the marked words stand.
+
+    Raises:
+        InputError: for a level or criterion that is not the rubric's, marked words that are not in the transcript, or a
+            positive level without any.
+    """
+    if level not in rubric.levels:
+        raise InputError(f"level: {quoted(level)} is not one of {', '.join(rubric.levels)}")
+    known = [criterion.id for criterion in rubric.criteria]
+    if unknown := [name for name in answers if name not in known]:
+        raise InputError(f"answers: {quoted(unknown[0])} is no criterion of this rubric; there is {', '.join(known)}")
+    evidence = tuple(_find(one, transcript) for one in marked)
+    if rubric.is_positive(level) and not evidence:
+        raise InputError(f"evidence: {level} needs a quote; select the decisive words and press e")
+    return evidence
 
 
 def _find(one: Selection, transcript: Transcript) -> Span:

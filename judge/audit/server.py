@@ -9,12 +9,13 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from judge.audit.access import Access
+from judge.audit.access import Access, Session
 from judge.audit.cases import Cases
 from judge.audit.desk import Desk, Setting, now, read_json, reader, session_of
 from judge.audit.disputes import Disputes
@@ -85,14 +86,17 @@ class Door:
         """Say who this browser is; what that lets them see is kept, since it decides whether their labels are blind."""
         sent = await read_json(request)
         name, mode = str(sent.get("name", "")), str(sent.get("mode", ""))
-        setting, session = self._desk.setting, session_of(request)
+        await run_in_threadpool(self._sign_in, session_of(request), name, mode)
+        return JSONResponse({"next": "/"})
+
+    def _sign_in(self, session: Session, name: str, mode: str) -> None:
+        setting = self._desk.setting
+        self._desk.access.check(session, name, mode)
         if mode != "read":
             self._desk.require_writable()
+        # Kept before it is allowed: nobody sees a verdict without its being known.
+        self._desk.sight.note(name, mode, share=setting.show_before, seed=setting.seed, at=now(), keep=setting.writable)
         self._desk.access.sign_in(session, name, mode)
-        self._desk.sight.note(
-            name, mode, share=setting.show_before, seed=setting.seed, at=now(), keep=setting.writable
-        )
-        return JSONResponse({"next": "/"})
 
     async def invite(self, request: Request) -> Response:
         """Make a one-time link for another browser; only for who may see everything."""

@@ -93,6 +93,8 @@ class Decision(Frozen):
     positive: bool | None = None
     severity: int | None = None
     rationale: str
+    evidence: tuple[Evidence, ...] = ()  # what the right level stands on
+    guideline: str | None = None  # hash of the guideline under which it was decided
     guideline_gap: bool = False
     same_person: bool = False  # the adjudicator had disputed or reviewed it, which the page was told to allow
     stale: Stale = Stale()

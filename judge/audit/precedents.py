@@ -1,0 +1,59 @@
+"""Past decisions that are like a dispute: on the same rubric, the same criterion, in similar words.
+
+Plain counting of rare words that both share, so that the same ledger always shows the same precedents; no model is asked.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from judge.ledger.decisions import Matter
+
+SHOWN: Final = 5
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+
+
+class Precedent(NamedTuple):
+    """A decided dispute and what makes it alike: in words for the page."""
+
+    matter: Matter
+    alike: tuple[str, ...]
+
+
+def find_precedents(about: Matter, matters: Iterable[Matter], limit: int = SHOWN) -> list[Precedent]:
+    """Return decided disputes on the same rubric, those most alike first, the latest first among equals.
+
+    Most alike is: about the same criterion, then about the same level of a verdict, then in words that few disputes have.
+    """
+    decided = [
+        one
+        for one in matters
+        if one.decision is not None
+        and one.dispute.rubric == about.dispute.rubric
+        and one.dispute.dispute_id != about.dispute.dispute_id
+    ]
+    texts = [_words(one) for one in decided]
+    seen = Counter(word for words in texts for word in words)
+    mine = _words(about)
+    ranked = []
+    for one, words in zip(decided, texts, strict=True):
+        shared = sorted(mine & words, key=lambda word: (seen[word], word))
+        weight = sum(math.log((len(decided) + 1) / seen[word]) for word in shared)
+        criterion = about.dispute.criterion is not None and one.dispute.criterion == about.dispute.criterion
+        level = one.dispute.level == about.dispute.level
+        alike = [f"criterion {about.dispute.criterion}"] if criterion else []
+        alike += [f"verdict {about.dispute.level or 'missing'}"] if level else []
+        alike += [f"words {', '.join(shared[:4])}"] if weight > 0 else []
+        ranked.append(((criterion, level, round(weight, 9)), one, tuple(alike)))
+    ranked.sort(key=lambda row: row[1].decision.created_at if row[1].decision else "", reverse=True)
+    ranked.sort(key=lambda row: row[0], reverse=True)
+    return [Precedent(one, alike) for _, one, alike in ranked[:limit]]
+
+
+def _words(matter: Matter) -> set[str]:
+    text = f"{matter.dispute.claim} {matter.decision.rationale if matter.decision else ''}"
+    return {word.casefold() for word in _WORD.findall(text)}
