@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from judge.frozen import Frozen
+from judge.ledger.panel import Panelled
 
 Status = Literal[
     "ok",
@@ -22,6 +23,7 @@ Status = Literal[
     "overflow",
     "error",
     "over_budget",
+    "escalated",  # a panel's votes do not agree, or not surely enough: people decide
 ]
 Met = Literal["met", "not_met", "unclear"]
 Match = Literal["exact", "normalised", "moved", "absent"]
@@ -91,5 +93,6 @@ class Verdict(Frozen):
     prompt_sha256: str | None = None  # of the prompt template
     judge_sha256: str | None = None  # of the judge's parameters
     run: dict[str, Any] = Field(default_factory=dict)  # of the transcript: task, models, condition; for grouping
-    score: float | None = None  # imported rows
+    panel: Panelled | None = None  # of a panel's verdict: the votes that it stands on
+    score: float | None = None  # imported rows; of a panel's verdict the share of positive votes
     p_positive: float | None = Field(default=None, ge=0, le=1)  # imported rows

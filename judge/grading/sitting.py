@@ -1,0 +1,140 @@
+"""Ask a panel: step by step, each step an ordinary run over what the steps before it left open.
+
+Every vote is a verdict of its own, kept like any other; the panel's verdict is computed from them and kept beside them. A
+second run finds the votes, computes the same verdicts, and writes nothing. What the votes amount to is `panel`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, Final, cast, get_args
+
+from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
+from judge.grading.run import run
+from judge.ledger.store import Ledger, Select
+from judge.ledger.verdict import Status, Verdict
+from judge.rubrics.model import Rubric
+from judge.transcripts.model import Transcript
+
+_GROUP: Final = 200  # verdicts of the panel that are written at once
+_ANY: Final[tuple[Status, ...]] = get_args(Status)
+
+Item = tuple[str, str]  # transcript and rubric
+
+
+async def sit(
+    transcripts: Callable[[], Iterable[Transcript]],
+    rubrics: Sequence[Rubric],
+    panel: Panel,
+    *,
+    ledger: Ledger | None = None,
+    **options: Any,
+) -> AsyncIterator[tuple[Verdict, bool]]:
+    """Yield each vote and each verdict of the panel (`verdict.panel` is set) once it is on disk, and whether it was there.
+
+    Args:
+        transcripts: gives what is graded, anew for every step: only what is open is kept in mind, not transcripts.
+        rubrics: the rubrics, each asked of every transcript.
+        panel: who is asked, and by which rule.
+        ledger: where verdicts are kept and looked up; without one nothing is kept.
+        options: what `run.run` takes besides: budget, concurrency, retry, on_progress.
+
+    Raises:
+        InputError, ProviderError: as `run.run`; what was done is kept.
+    """
+    bench = _Bench(rubrics, panel, ledger)
+    for step in range(1, panel.steps + 1):
+        judges = [seat.judge for seat in panel.seats if seat.step == step]
+        stream = run(transcripts(), rubrics, judges, ledger=ledger, samples=bench.times(step), **options)
+        try:
+            async with aclosing(cast("AsyncGenerator[Any, None]", stream)):
+                async for vote, found in stream:
+                    yield vote, found
+                    if bench.take(step, vote) >= _GROUP:
+                        for outcome in bench.settle():
+                            yield outcome
+        finally:
+            # What is complete is kept, also when the run stops here.
+            last = bench.settle()
+        for outcome in last:
+            yield outcome
+        if not bench.passed_on:
+            break
+        bench.next_step()
+
+
+class _Bench:
+    """What is open: of each transcript and rubric the votes that are there, until the step's last one comes in."""
+
+    def __init__(self, rubrics: Sequence[Rubric], panel: Panel, ledger: Ledger | None) -> None:
+        self.passed_on: dict[Item, list[Verdict | str]] = {}  # to the next step; by id where the ledger has the votes
+        self._rubrics = {rubric.id: rubric for rubric in rubrics}
+        self._panel = panel
+        self._ledger = ledger
+        self._open: dict[Item, list[Verdict | str]] | None = None  # null: every transcript is
+        self._heard: dict[Item, list[Verdict]] = {}
+        self._complete: list[list[Cast]] = []
+
+    def times(self, step: int) -> Callable[[Transcript, Rubric, Any], int]:
+        """How often a judge is asked about a transcript and rubric at this step."""
+        open_items = self._open
+
+        def how_often(transcript: Transcript, rubric: Rubric, judge: Any) -> int:
+            if open_items is not None and (transcript.id, rubric.id) not in open_items:
+                return 0
+            return next(
+                (one.samples for one in self._panel.seated(step, rubric) if one.voter.sha256 == judge.sha256), 0
+            )
+
+        return how_often
+
+    def take(self, step: int, vote: Verdict) -> int:
+        """Add a vote, and return how many verdicts of the panel wait to be written."""
+        item = vote.transcript_id, vote.rubric
+        here = self._heard.setdefault(item, [])
+        here.append(vote)
+        rubric = self._rubrics[vote.rubric]
+        if len(here) == sum(seat.samples for seat in self._panel.seated(step, rubric)):
+            votes = [*self._earlier(item), *self._heard.pop(item)]
+            casts = seat_votes(self._panel, votes)
+            if hear(self._panel, rubric, casts).goes_on:
+                self.passed_on[item] = [vote if self._ledger is None else vote.verdict_id for vote in votes]
+            else:
+                self._complete.append(casts)
+        return len(self._complete)
+
+    def settle(self) -> list[tuple[Verdict, bool]]:
+        """Write the verdicts of the panel that wait, and return them; those that are there already are not written."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        made = [conclude(self._panel, self._rubrics[casts[0].verdict.rubric], casts, now) for casts in self._complete]
+        self._complete.clear()
+        if self._ledger is None or not made:
+            return [(verdict, False) for verdict in made]
+        wanted = tuple(verdict.verdict_id for verdict in made)
+        there = {verdict.verdict_id: verdict for verdict in self._ledger.verdicts(Select(verdict_id=wanted))}
+        new = [verdict for verdict in made if not _is_same(there.get(verdict.verdict_id), verdict)]
+        # A vote that was asked for again can change what the panel says: the ledger keeps both, the later one counts.
+        self._ledger.append(new, reopen=_ANY)
+        fresh = {verdict.verdict_id for verdict in new}
+        return [
+            (verdict, False) if verdict.verdict_id in fresh else (there[verdict.verdict_id], True) for verdict in made
+        ]
+
+    def next_step(self) -> None:
+        """Go on with what was passed on."""
+        self._open, self.passed_on = self.passed_on, {}
+
+    def _earlier(self, item: Item) -> list[Verdict]:
+        """The votes of the steps before."""
+        kept = (self._open or {}).get(item, [])
+        rows = [vote for vote in kept if isinstance(vote, Verdict)]
+        ids = tuple(vote for vote in kept if isinstance(vote, str))
+        if ids and self._ledger is not None:
+            rows += self._ledger.verdicts(Select(verdict_id=ids))
+        return rows
+
+
+def _is_same(there: Verdict | None, made: Verdict) -> bool:
+    return there is not None and there.model_copy(update={"created_at": made.created_at}) == made
