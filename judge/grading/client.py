@@ -1,10 +1,10 @@
-"""Judges behind a network: instructor over litellm. The only module that imports either of them.
+"""instructor and litellm: the only module that imports either, and litellm only once a judge needs it.
 
-instructor prepares the schema, parses the answer and re-asks once when it is not valid. It calls our transport, which owns
-everything that happens on the wire: strict schemas, time-outs, retries (no other layer retries), Retry-After, the budget,
-typed refusals and overflows, what each attempt cost, and calls that were already paid for. Two things are never done:
-`context=` is never passed (instructor would run the transcript as a template), and no provider exception travels on (they
-hold the key and the transcript).
+instructor prepares the schema, parses the answer and re-asks once when it is not valid; its client calls a function that we
+give it (`lane`), which owns everything that happens on the wire. litellm carries requests to providers that our own
+transport (`direct`) does not speak to; none of its retries, callbacks, look-ups or log lines is used. Two things are never
+done: `context=` is never passed to instructor (it would run the transcript as a template), and no provider exception
+travels on (they hold the key and the transcript).
 """
 
 from __future__ import annotations
@@ -12,72 +12,63 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
-import time
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import cache
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, Protocol
 
+import instructor
+from instructor.core import InstructorRetryException
 from pydantic import BaseModel, ValidationError
 
 from judge.errors import InputError, ProviderError
 from judge.grading.answer import Answer, InvalidAnswerError, parse_answer
-from judge.grading.budget import Budget
 from judge.grading.decision import check_answer
-from judge.grading.exchange import Exchange, NoVerdict, call_key
-from judge.grading.judges import Judge, Mode, Price
-from judge.grading.tokens import bound_tokens
-from judge.grading.wire import Problem, account, never_connected, read_reply, reply_status, retry_after, root_cause
+from judge.grading.direct import (
+    Choice,
+    Completion,
+    DirectTransport,
+    Function,
+    Message,
+    Route,
+    ToolCall,
+    find_route,
+)
+from judge.grading.exchange import Exchange, NoVerdict
+from judge.grading.judges import Judge, Mode
+from judge.grading.wire import Failure, Received, never_connected, root_cause
 from judge.ledger.entry import Call
-from judge.text import counted, one_line
+from judge.text import one_line, quoted
 
-# Before litellm is first imported: no price map from the network, no beta headers from the network, no `.env` of a
-# transcript folder, no tokenizer download.
-for _name in ("LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"):
-    os.environ.setdefault(_name, "True")
-os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-import instructor  # noqa: E402
-import litellm  # noqa: E402
-from instructor.core import InstructorRetryException  # noqa: E402
-
-# A call that is cancelled before it was sent leaves litellm's inner coroutine behind; that is how a run is stopped.
-warnings.filterwarnings("ignore", message="coroutine 'OpenAIChatCompletion.acompletion' was never awaited")
-with warnings.catch_warnings():
-    # pydantic warns once while it completes litellm's models; done here, so that it is no failure of somebody's first call.
-    warnings.simplefilter("ignore")
-    litellm.ModelResponse()
-
-litellm.suppress_debug_info = True
-litellm.telemetry = False
-litellm.disable_hf_tokenizer_download = True
 # instructor logs every failed call, exception text and all, at ERROR.
 logging.getLogger("instructor").setLevel(logging.CRITICAL)
-logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
-
-MAX_WAIT_S = 60.0
-# After this many exchanges in a row that never reached the provider, the provider is down, not the transcripts odd.
-UNREACHABLE_AFTER = 12
-_OVERFLOW = (
-    "context length",
-    "context_length",
-    "context window",
-    "maximum context",
-    "too many tokens",
-    "prompt is too long",
-)
-_NO_SCHEMA = ("response_format", "json_schema", "structured output", "output_format")
 
 # litellm reports a connection that broke off as an HTTP 500; whether it was billed, nobody knows.
 _DROPPED = ("connection error", "cannot connect", "disconnected", "connection reset", "payload is not completed")
+_MODES = {"json_schema": "JSON_SCHEMA", "tools": "TOOLS", "text": "MD_JSON"}
 
 _exchange: ContextVar[Exchange] = ContextVar("exchange")
-_in_use: set[LLMLane] = set()  # lanes whose sessions are open
+
+
+class UnsupportedSchemaError(Exception):
+    """The provider does not know structured output."""
+
+
+class Transport(Protocol):
+    """Carries requests to one provider."""
+
+    async def send(self, request: Mapping[str, Any], timeout_s: float) -> Received | Failure:
+        """Send one request, once, and wait for at most `timeout_s` seconds; raises nothing of the network's."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+# -- instructor ---------------------------------------------------------------------------------------------------------
 
 
 class _Response(instructor.ResponseSchema):  # type: ignore[misc]
@@ -109,246 +100,200 @@ class _Response(instructor.ResponseSchema):  # type: ignore[misc]
         return response
 
 
-class LLMLane:
-    """One judge behind a provider."""
+@cache
+def _answer_schema() -> dict[str, Any]:
+    schema = Answer.model_json_schema()
+    schema["title"] = "Answer"
+    return schema
 
-    keeps_calls = True
-    caches_prefixes = True
 
-    def __init__(self, judge: Judge, budget: Budget) -> None:
-        self._judge = judge
-        self._budget = budget
-        self._price = judge.price or known_price(judge.model)
-        self._mode: Mode = judge.mode or "json_schema"
-        self._clients = {mode: _make_client(self._send, mode) for mode in ("json_schema", "tools", "text")}
-        self._key = _local_key(judge) if judge.api_base else None
-        self._temperature = judge.temperature
-        self._resume_at = 0.0
-        self._unreached = 0
-        self._reached = False
-        self.unreachable: str | None = None
+class Questioner:
+    """Asks for answers through instructor; each request goes to `send`."""
 
-    async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
-        """See `exchange.Lane.ask`."""
-        _in_use.add(self)
+    def __init__(self, send: Callable[..., Awaitable[Any]], model: str) -> None:
+        self._model = model
+        self._clients = {mode: _patch(send, mode) for mode in _MODES}
+
+    async def ask(self, exchange: Exchange, messages: list[dict[str, Any]], mode: Mode) -> Answer:
+        """Ask, and once more if the answer is not valid.
+
+        Raises:
+            NoVerdict: what `send` raised, or `invalid` after a second answer that is not valid.
+            ProviderError: what `send` raised.
+            UnsupportedSchemaError: what `send` raised.
+        """
         token = _exchange.set(exchange)
-        messages = exchange.prompt().messages()
-        if complaint is not None:
-            messages.append({"role": "assistant", "content": exchange.calls[-1].answer or ""})
-            messages.append({"role": "user", "content": complaint})
-        try:
-            return await self._create(messages)
-        finally:
-            _exchange.reset(token)
-
-    async def close(self) -> None:
-        """Close litellm's HTTP sessions once no lane uses them."""
-        _in_use.discard(self)
-        await _close_sessions()
-
-    async def _create(self, messages: list[dict[str, str]]) -> Answer:
         ended: BaseException
         try:
-            client = self._clients[self._mode]
-            response = await client.create(
-                response_model=_Response, messages=messages, max_retries=1, model=self._judge.model
+            response = await self._clients[mode].create(
+                response_model=_Response, messages=messages, max_retries=1, model=self._model
             )
         except InstructorRetryException as error:
             ended = root_cause(error)
-        except (NoVerdict, ProviderError, _UnsupportedSchemaError, JSONDecodeError) as error:
+        except (NoVerdict, ProviderError, UnsupportedSchemaError, JSONDecodeError) as error:
             ended = error
         else:
             answer: Answer = response.answer
             return answer
+        finally:
+            _exchange.reset(token)
         # Raised out here, because what is raised inside `except` keeps instructor's exception, transcript and all.
         ended.__context__ = None
-        if isinstance(ended, _UnsupportedSchemaError):
-            self._mode = "text"
-            _exchange.get().turn -= 1  # the question was refused unread; it is still the same turn
-            return await self._create(messages)
-        if isinstance(ended, NoVerdict | ProviderError):
+        if isinstance(ended, NoVerdict | ProviderError | UnsupportedSchemaError):
             raise ended
         reason = ended.msg if isinstance(ended, JSONDecodeError) else type(ended).__name__
         raise NoVerdict("invalid", one_line(reason, 300))
 
-    async def _send(self, **request: Any) -> Any:
-        """Send one turn, trying again as long as that can help. This is what instructor calls."""
-        exchange = _exchange.get()
-        turn = exchange.next_turn()
-        if exchange.recorded:
-            call = exchange.recorded.popleft()
-            exchange.calls.append(call)
-            return self._conclude(call, None)
-        request = self._prepare(request)
-        problem = Problem("")
-        for attempt in range(1, self._judge.attempts + 1):
-            await self._wait_for_provider()
-            call, response, problem = await self._attempt(exchange, turn, attempt, request)
-            exchange.add(call)
-            if response is not None or problem.reached:
-                self._reached, self.unreachable = True, None
-            if response is not None:
-                self._unreached = 0
-                if call.status == "truncated" and attempt < self._judge.attempts and "widened" not in exchange.flags:
-                    exchange.flags.add("widened")
-                    request["max_tokens"] *= 2
-                    continue
-                return self._conclude(call, response)
-            self._raise_if_final(problem)
-            if attempt < self._judge.attempts:
-                await self._back_off(problem, attempt)
-        if not problem.reached:
-            self._count_unreached(problem)
-        raise NoVerdict("error", f"{problem.name} after {counted(self._judge.attempts, 'attempt')}")
 
-    def _prepare(self, request: dict[str, Any]) -> dict[str, Any]:
-        if (fmt := request.get("response_format")) and fmt.get("type") == "json_schema":
-            fmt["json_schema"] = {**fmt["json_schema"], "name": "answer", "strict": True}
-        request["max_tokens"] = self._judge.max_tokens
-        if self._temperature is not None:
-            request["temperature"] = self._temperature
-        if self._judge.seed is not None:
-            request["seed"] = self._judge.seed
-        if self._judge.api_base:
-            request["api_base"] = self._judge.api_base
-            request["api_key"] = self._key
-        return request
+def current_exchange() -> Exchange:
+    """Return the exchange that the request belongs to which instructor has just made."""
+    return _exchange.get()
 
-    async def _attempt(
-        self, exchange: Exchange, turn: int, attempt: int, request: dict[str, Any]
-    ) -> tuple[Call, Any, Problem]:
-        reserved = await self._budget.reserve(self._at_most(request))
-        started = time.monotonic()
-        response, problem, cost = None, Problem(""), None
-        fields: dict[str, Any] = {}
+
+def rebuild_completion(call: Call, mode: Mode) -> Any:
+    """Return a recorded call as the completion that it was."""
+    message = Message(call.answer)
+    if mode == "tools":
+        message = Message(None, tool_calls=[ToolCall("recorded", Function("answer", call.answer or ""))])
+    return Completion([Choice(message)])
+
+
+def _patch(send: Callable[..., Awaitable[Any]], mode: str) -> Any:
+    return instructor.from_litellm(send, mode=instructor.Mode[_MODES[mode]], async_client=True)
+
+
+# -- litellm ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def load_litellm() -> Any:
+    """Import litellm (seconds of processor time): offline, silent, and without the `.env` of a transcript folder."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import litellm
+
+    # A call that is cancelled before it was sent leaves litellm's inner coroutine behind; that is how a run is stopped.
+    warnings.filterwarnings("ignore", message="coroutine 'OpenAIChatCompletion.acompletion' was never awaited")
+    with warnings.catch_warnings():
+        # pydantic warns once while it completes litellm's models; done here, so that it is no failure of a first call.
+        warnings.simplefilter("ignore")
+        litellm.ModelResponse()
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    litellm.disable_hf_tokenizer_download = True
+    logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+    return litellm
+
+
+class LitellmTransport:
+    """Sends requests to any provider that litellm knows."""
+
+    _in_use: set[LitellmTransport] = set()  # noqa: RUF012 - shared on purpose, as litellm shares its sessions
+
+    def __init__(self, judge: Judge) -> None:
+        self._litellm = load_litellm()
+        self._options: dict[str, Any] = {"model": judge.model}
+        if judge.api_base:
+            self._options |= {"api_base": judge.api_base, "api_key": _local_key(judge)}
+
+    async def send(self, request: Mapping[str, Any], timeout_s: float) -> Received | Failure:
+        """See `Transport.send`."""
+        self._in_use.add(self)
         try:
-            async with asyncio.timeout(self._judge.timeout_s):
-                response = await litellm.acompletion(
-                    **request, timeout=self._judge.timeout_s, num_retries=0, max_retries=0
+            async with asyncio.timeout(timeout_s):
+                response = await self._litellm.acompletion(
+                    **{**request, **self._options}, timeout=timeout_s, num_retries=0, max_retries=0
                 )
         except TimeoutError:
-            problem = Problem(f"no answer within {self._judge.timeout_s:g} s", reached=False)
+            return Failure("late")
         except Exception as error:  # noqa: BLE001 - litellm wraps some provider failures in bare exceptions; named, kept, never hidden
-            problem = self._diagnose(error)
-            if problem.name == _NO_TEMPERATURE:
-                self._temperature = None
-                request.pop("temperature", None)
-        if response is not None:
-            usage, cost = account(response, self._price)
-            fields = {"usage": usage, "cost_usd": cost, "model": getattr(response, "model", None)}
-            reply = read_reply(response)
-            if reply is None:
-                response, problem = None, Problem("an answer without content")
-            else:
-                fields |= {"answer": reply.text, "status": reply_status(reply)}
-                if reply.refused:
-                    fields["error"] = one_line(reply.refused, 300)
-        elif problem.reached:
-            cost = 0.0  # it answered, and not with a completion
-        await self._budget.settle(reserved, cost)
-        call = Call(
-            key=call_key(exchange.verdict_id, turn),
-            verdict_id=exchange.verdict_id,
-            turn=turn,
-            attempt=attempt,
-            latency_s=round(time.monotonic() - started, 4),
-            mode=self._mode,
-            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **{"status": "failed", "error": problem.name or None, **fields},
-        )
-        return call, response, problem
+            return self._classify(error)
+        hidden = getattr(response, "_hidden_params", None) or {}
+        return Received(response, _lowered(hidden.get("additional_headers")))
 
-    def _conclude(self, call: Call, response: Any) -> Any:
-        """Give instructor the completion of an answered call; end the exchange on any other."""
-        if call.status == "refused":
-            raise NoVerdict("refused", call.error or "the judge declined to answer")
-        if call.status == "truncated":
-            raise NoVerdict("invalid", "the answer was cut off at the token limit")
-        return response if response is not None else _completion(call, self._mode)
+    async def close(self) -> None:
+        """Close litellm's sessions unless another transport uses them; it shares them, and would go on with closed ones."""
+        self._in_use.discard(self)
+        if not self._in_use:
+            await self._litellm.close_litellm_async_clients()
+            self._litellm.in_memory_llm_clients_cache.flush_cache()
 
-    def _raise_if_final(self, problem: Problem) -> None:
-        if problem.as_text:
-            raise _UnsupportedSchemaError
-        if problem.fatal:
-            raise ProviderError(f"{self._judge.model}: {problem.name}")
-        if problem.status is not None:
-            raise NoVerdict(problem.status, problem.name)
-
-    def _diagnose(self, error: Exception) -> Problem:
-        """Classify by HTTP status, since litellm's classes vary by provider. Only whitelisted words travel on."""
+    def _classify(self, error: Exception) -> Failure:
+        """Name a failure by what litellm has recognised, else by its HTTP status."""
+        litellm, words = self._litellm, str(error)
         code = getattr(error, "status_code", None)
-        words = str(error).lower()
-        if isinstance(error, litellm.ContextWindowExceededError) or (
-            code == 400 and any(w in words for w in _OVERFLOW)
-        ):
-            return Problem("the transcript does not fit the model's context", status="overflow")
-        if isinstance(error, litellm.ContentPolicyViolationError):
-            return Problem("the provider's content filter stopped it", status="refused")
-        if isinstance(error, litellm.UnsupportedParamsError) or (code == 400 and "temperature" in words):
-            if self._temperature is not None:
-                return Problem(_NO_TEMPERATURE)
-            return Problem("the model does not support a parameter", fatal=True)
-        if code == 400 and self._mode == "json_schema" and any(word in words for word in _NO_SCHEMA):
-            return Problem("no structured output here", as_text=True)
-        if code in (401, 403, 404):
-            what = {401: "the key was rejected", 403: "access was denied", 404: "no such model or address"}[code]
-            return Problem(f"{what} (HTTP {code}); see: judge doctor", fatal=True)
-        if code == 429:
-            return Problem("HTTP 429, too many requests", retry_after_s=retry_after(error) or 0.0)
-        if isinstance(error, litellm.Timeout):
-            return Problem(f"no answer within {self._judge.timeout_s:g} s", reached=False)
+        response = getattr(error, "response", None)
+        headers = _lowered(getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None))
+        recognised: tuple[tuple[Any, Any], ...] = (
+            (litellm.ContextWindowExceededError, "overflow"),
+            (litellm.ContentPolicyViolationError, "filtered"),
+            (litellm.UnsupportedParamsError, "unsupported"),
+            (litellm.Timeout, "late"),
+        )
+        for kind, name in recognised:
+            if isinstance(error, kind):
+                return Failure(name, code, words, headers)
         if never_connected(error):
-            return Problem("the address cannot be reached", reached=False, nowhere=True)
-        if isinstance(error, litellm.APIConnectionError) or any(word in words for word in _DROPPED):
-            return Problem("the connection broke off", reached=False)
-        if code in (400, 413, 422):
-            return Problem(f"the provider rejected the request (HTTP {code})", status="error")
-        return Problem(f"HTTP {code}" if code else type(error).__name__, retry_after_s=retry_after(error))
-
-    async def _wait_for_provider(self) -> None:
-        while (wait := self._resume_at - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-
-    async def _back_off(self, problem: Problem, attempt: int) -> None:
-        ceiling = min(MAX_WAIT_S, self._judge.backoff_s * 2**attempt)
-        if problem.retry_after_s:
-            # The provider's word binds every call on this lane, plus a spread so that they do not return as one.
-            self._resume_at = max(self._resume_at, time.monotonic() + min(problem.retry_after_s, MAX_WAIT_S))
-            ceiling = self._judge.backoff_s
-        await asyncio.sleep(random.uniform(0, ceiling))
-
-    def _count_unreached(self, problem: Problem) -> None:
-        self._unreached += 1
-        if problem.nowhere and not self._reached:
-            self.unreachable = problem.name
-        if self._unreached >= UNREACHABLE_AFTER:
-            raise ProviderError(
-                f"{self._judge.model}: {problem.name}, {self._unreached} transcripts in a row; "
-                "check the address and the network, then run the same command again to go on"
-            )
-
-    def _at_most(self, request: Mapping[str, Any]) -> float | None:
-        if self._price is None:
-            return None
-        extra = len(str(request.get("response_format") or request.get("tools") or ""))
-        output_tokens: int = request["max_tokens"]
-        input_tokens = bound_tokens(request["messages"], extra)
-        return (input_tokens * self._price.input + output_tokens * self._price.output) / 1e6
+            return Failure("nowhere")
+        if isinstance(error, litellm.APIConnectionError) or any(word in words.lower() for word in _DROPPED):
+            return Failure("dropped")
+        return Failure("http", code, words, headers)
 
 
-class _UnsupportedSchemaError(Exception):
-    """The provider does not know structured output."""
+def _lowered(headers: Any) -> dict[str, str]:
+    """Headers by lower-case names; litellm puts its own word in front of a provider's."""
+    items = dict(headers or {}).items()
+    return {str(name).lower().removeprefix("llm_provider-"): str(value) for name, value in items}
 
 
-_NO_TEMPERATURE = "the model takes no temperature"
+def _local_key(judge: Judge) -> str | None:
+    """A server at `--api-base` may ask for no key, and the SDK insists on one; None leaves it to the environment."""
+    missing = load_litellm().validate_environment(judge.model).get("missing_keys") or []
+    return "none" if any(name.endswith("_KEY") for name in missing) else None
+
+
+# -- judges -------------------------------------------------------------------------------------------------------------
+
+
+def open_transport(judge: Judge) -> Transport:
+    """Return the way to a judge's provider: our own where it speaks the provider's form, else litellm's."""
+    route = choose_route(judge)
+    return LitellmTransport(judge) if route is None else DirectTransport(route)
+
+
+def choose_route(judge: Judge) -> Route | None:
+    """Return the direct way to a judge; None where litellm is to be used."""
+    return None if judge.via == "litellm" else find_route(judge)
 
 
 def check_judge(judge: Judge) -> None:
     """Refuse a judge that cannot work before anything is spent.
 
     Raises:
-        InputError: unknown provider, or a key that is not set (its variable is named, never its value).
+        InputError: unknown provider, an address that is none, no direct way where one is asked for, or a key that is not set
+            (its variable is named, never its value).
     """
+    if judge.api_base and not judge.api_base.startswith(("http://", "https://")):
+        raise InputError(f"--api-base {quoted(judge.api_base)}: give an address, as in http://127.0.0.1:8000/v1")
+    if route := choose_route(judge):
+        missing = [] if route.keyless or os.environ.get(route.key_name) else [route.key_name]
+    elif judge.via == "direct":
+        raise InputError(
+            f"--lane direct: judge {quoted(judge.model)} cannot be asked without litellm; direct are openai/... (chat models) "
+            "and hosted_vllm/... with --api-base; leave the option out, or give --lane litellm"
+        )
+    else:
+        missing = _missing_for_litellm(judge)
+    if missing:
+        raise InputError(
+            f"judge {judge.model!r}: {' and '.join(missing)} not set; export it, or try without a key: -m baseline/cues"
+        )
+
+
+def _missing_for_litellm(judge: Judge) -> list[str]:
+    litellm = load_litellm()
     try:
         litellm.get_llm_provider(judge.model)
     except litellm.BadRequestError:
@@ -358,13 +303,9 @@ def check_judge(judge: Judge) -> None:
             "gemini/..., hosted_vllm/...; without a key: baseline/cues"
         ) from None
     if judge.api_base:
-        return
+        return []
     missing = litellm.validate_environment(judge.model).get("missing_keys") or []
-    missing = [name for name in missing if not name.endswith(("_BASE", "_URL"))]
-    if missing:
-        raise InputError(
-            f"judge {judge.model!r}: {' and '.join(missing)} not set; export it, or try without a key: -m baseline/cues"
-        )
+    return [name for name in missing if not name.endswith(("_BASE", "_URL"))]
 
 
 def make_asker(judge: Judge) -> Callable[[Sequence[dict[str, str]], type[BaseModel]], Awaitable[Any]]:
@@ -374,14 +315,15 @@ def make_asker(judge: Judge) -> Callable[[Sequence[dict[str, str]], type[BaseMod
         InputError: if the judge cannot work (see `check_judge`).
     """
     check_judge(judge)
+    transport = open_transport(judge)
 
     async def send(**request: Any) -> Any:
-        options = {"api_base": judge.api_base, "api_key": _local_key(judge)} if judge.api_base else {}
-        return await litellm.acompletion(
-            **request, **options, max_tokens=judge.max_tokens, timeout=judge.timeout_s, num_retries=0, max_retries=0
-        )
+        result = await transport.send({**request, "max_tokens": judge.max_tokens}, judge.timeout_s)
+        if isinstance(result, Failure):
+            raise ProviderError(f"HTTP {result.code}" if result.code else f"the request failed ({result.kind})")
+        return result.completion
 
-    client = _make_client(send, judge.mode or "json_schema")
+    client = _patch(send, judge.mode or "json_schema")
 
     async def ask(messages: Sequence[dict[str, str]], response_model: type[BaseModel]) -> Any:
         try:
@@ -392,62 +334,9 @@ def make_asker(judge: Judge) -> Callable[[Sequence[dict[str, str]], type[BaseMod
             cause = root_cause(error)
             if isinstance(cause, JSONDecodeError | ValidationError):
                 raise ProviderError(f"{judge.model}: gave no valid {response_model.__name__} in two attempts") from None
-            code = getattr(cause, "status_code", None)
-            what = f"HTTP {code}" if code else type(cause).__name__
+            what = str(cause) if isinstance(cause, ProviderError) else type(cause).__name__
             raise ProviderError(f"{judge.model}: {what}; see: judge doctor") from None
         finally:
-            await _close_sessions()
+            await transport.close()
 
     return ask
-
-
-async def _close_sessions() -> None:
-    """Close litellm's HTTP sessions unless a lane uses them; it shares them, and would go on using closed ones."""
-    if not _in_use:
-        await litellm.close_litellm_async_clients()
-        litellm.in_memory_llm_clients_cache.flush_cache()
-
-
-def known_price(model: str) -> Price | None:
-    """Return litellm's bundled price of a model, or None where it is unknown (which is not the same as free)."""
-    name = model if model in litellm.model_cost else model.partition("/")[2]
-    row = litellm.model_cost.get(name)
-    if not row or row.get("input_cost_per_token") is None or row.get("output_cost_per_token") is None:
-        return None
-    cached = row.get("cache_read_input_token_cost")
-    return Price(
-        input=row["input_cost_per_token"] * 1e6,
-        output=row["output_cost_per_token"] * 1e6,
-        cached=None if cached is None else cached * 1e6,
-    )
-
-
-def _make_client(send: Any, mode: Mode) -> Any:
-    modes = {
-        "json_schema": instructor.Mode.JSON_SCHEMA,
-        "tools": instructor.Mode.TOOLS,
-        "text": instructor.Mode.MD_JSON,
-    }
-    return instructor.from_litellm(send, mode=modes[mode], async_client=True)
-
-
-def _local_key(judge: Judge) -> str | None:
-    """A server at `--api-base` may ask for no key, and the SDK insists on one; None leaves it to the environment."""
-    missing = litellm.validate_environment(judge.model).get("missing_keys") or []
-    return "none" if any(name.endswith("_KEY") for name in missing) else None
-
-
-@cache
-def _answer_schema() -> dict[str, Any]:
-    schema = Answer.model_json_schema()
-    schema["title"] = "Answer"
-    return schema
-
-
-def _completion(call: Call, mode: Mode) -> Any:
-    """Rebuild a completion from a recorded call, as instructor would have got it."""
-    message: dict[str, Any] = {"role": "assistant", "content": call.answer}
-    if mode == "tools":
-        function = {"name": "answer", "arguments": call.answer}
-        message |= {"content": None, "tool_calls": [{"id": "recorded", "type": "function", "function": function}]}
-    return litellm.ModelResponse(choices=[{"index": 0, "message": message, "finish_reason": "stop"}])

@@ -13,6 +13,7 @@ from judge.frozen import Frozen
 from judge.text import quoted
 
 Mode = Literal["json_schema", "tools", "text"]
+Via = Literal["auto", "direct", "litellm"]
 BASELINE = "baseline/"
 REPLAY = "replay/"
 BLIND = "~blind"  # ends the name of a judge that is not shown private reasoning
@@ -23,7 +24,8 @@ class Price(Frozen):
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
-    cached: float | None = Field(default=None, ge=0)
+    cached: float | None = Field(default=None, ge=0)  # input read from the provider's cache; null: as input
+    written: float | None = Field(default=None, ge=0)  # input written to it; null: as input
 
 
 class Judge(Frozen):
@@ -38,8 +40,10 @@ class Judge(Frozen):
     mode: Mode | None = None  # null: json_schema where the model has it, else text
     seed: int | None = None
     hides: tuple[Literal["reasoning"], ...] = ()  # kinds of parts that it is not shown
+    context: int | None = Field(default=None, ge=8_000)  # tokens that it reads at once; null: as known of the model
     # how it is reached
     api_base: str | None = None
+    via: Via = "auto"  # auto: our own client where it speaks the provider's form, litellm for all others
     timeout_s: float = Field(default=120.0, gt=0)
     attempts: int = Field(default=6, ge=1)
     backoff_s: float = Field(default=0.5, ge=0)
@@ -47,7 +51,10 @@ class Judge(Frozen):
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the parameters that can change a verdict; what is hidden counts only where something is."""
+        """Hash of the parameters that can change a verdict; what is hidden counts only where something is.
+
+        The context is not among them: it enters the ids of those verdicts for which a transcript is read in windows.
+        """
         counted = {"model", "temperature", "max_tokens", "mode", "seed", *(("hides",) if self.hides else ())}
         return content_sha256(self.model_dump(mode="json", include=counted))
 

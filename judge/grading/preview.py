@@ -53,7 +53,8 @@ def find_price(judge: Judge) -> Price | None:
         return judge.price
     if judge.embedded or judge.replayed:
         return Price(input=0, output=0)
-    from judge.grading.client import check_judge, known_price
+    from judge.grading.client import check_judge
+    from judge.grading.prices import known_price
 
     check_judge(judge)
     return known_price(judge.model)

@@ -284,7 +284,9 @@ def open_lane(judge: Judge, budget: Budget) -> tuple[Judge, Lane]:
     if judge.replayed:
         recording: Recording = open_recording(judge)
         return recording.judge, ReplayLane(recording)
-    from judge.grading.client import LLMLane, check_judge, known_price
+    from judge.grading.client import check_judge
+    from judge.grading.lane import LLMLane
+    from judge.grading.prices import known_price
 
     check_judge(judge)
     if budget.limit_usd is not None and judge.price is None and known_price(judge.model) is None:

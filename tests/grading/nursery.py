@@ -7,8 +7,6 @@ come as JSON lines: `{"argv": [...], "stdout": path, "stderr": path}` starts one
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import subprocess
@@ -74,17 +72,6 @@ def _become_judge(command: dict[str, Any]) -> NoReturn:
     os._exit(code)
 
 
-async def _call_nobody() -> None:
-    """Make litellm import what it imports at its first call."""
-    litellm = judge.grading.client.litellm  # which has kept it off the network
-    with contextlib.suppress(litellm.exceptions.InternalServerError):
-        messages = [{"role": "user", "content": ""}]
-        nobody = {"api_base": "http://127.0.0.1:9/v1", "api_key": "none"}
-        await litellm.acompletion(model="openai/local", messages=messages, max_retries=0, **nobody)
-    await litellm.close_litellm_async_clients()
-    litellm.in_memory_llm_clients_cache.flush_cache()
-
-
 def _serve() -> None:
     for line in sys.stdin:
         command = json.loads(line)
@@ -98,15 +85,17 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    import judge.grading.client
+    import aiohttp  # noqa: F401
+    import openai.types.completion_usage  # noqa: F401  what instructor imports at its first call
+
     import judge.grading.cues
     import judge.grading.embedded
+    import judge.grading.lane
     import judge.grading.run
     import judge.report.terminal
     import judge.transcripts.reading
     from judge.cli.main import main
 
     judge.grading.embedded.rules_sha256()
-    asyncio.run(_call_nobody())
     print(0, flush=True)
     _serve()
