@@ -9,9 +9,9 @@ Each step is an entry in the ledger; none is ever changed. What may be sent, and
     POST /dispute/{id}/review      the fields of a label: {level, answers?, severity?, confidence, rationale?, evidence?,
                                    seconds}  201 {next}. By somebody who has seen nothing of the case but the transcript, and
                                    who did not dispute it.
-    POST /dispute/{id}/decision    {reason, level?, severity?, rationale, guideline_gap?, evidence?: [{part or message_id,
-                                   quote}], quote?: words from anywhere}  201 {next, outcome, stale}. `level` may be left out where `reason` is `upheld`.
-                                   By a reader who neither disputed nor reviewed, after at least one review.
+    POST /dispute/{id}/decision    {reason, level?, severity?, rationale, guideline_gap?, evidence?: as there, quote?: words
+                                   from anywhere}  201 {next, outcome, stale}. `level` may be left out where `reason` is
+                                   `upheld`. By a reader who neither disputed nor reviewed, after at least one review.
     POST /case/{key}/undo          is in `cases`
     GET  /disputes                 a page. Readers: every dispute, its state, who did what. Raters: the cases that wait for a
                                    second look by them, as numbers, and nothing that anybody said.

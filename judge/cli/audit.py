@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.common import Json, LedgerPath, Quiet, Workspace, ledger_path, open_existing_ledger, print_json, say
+from judge.cli.common import Json, LedgerPath, Quiet, Workspace, ledger_path, print_json, say
 from judge.errors import InputError
 from judge.workspace import resolve_workspace
 
 if TYPE_CHECKING:
     from socket import socket
 
+    from judge.ledger.store import Ledger
+
 LOOPBACK = "127.0.0.1"
 
 
 def audit(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SOURCES]...", help="Transcripts to label although nothing has judged them; needs -r."),
+    ] = None,
+    rubric: Annotated[
+        list[str] | None, typer.Option("-r", "--rubric", help="The rubrics on which SOURCES are to be labelled.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port on loopback; 0: any that is free.")] = 0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the address; open no browser.")] = False,
     gold: Annotated[
@@ -34,12 +43,27 @@ def audit(
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Do not mask keys, tokens and passwords in transcripts.")
     ] = False,
+    show_before: Annotated[
+        float,
+        typer.Option(
+            "--show-before",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="For this share of a blind rater's cases, drawn by chance, show the verdicts before the label: "
+            "measures whether they anchor (judge gold anchoring).",
+        ),
+    ] = 0.0,
+    same_person: Annotated[
+        bool,
+        typer.Option("--same-person", help="Let who disputed or reviewed decide as well; the decision says so."),
+    ] = False,
     ledger: LedgerPath = None,
     workspace: Workspace = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read verdicts in their transcripts and label blind, on a page that only this machine can reach.
+    """Read verdicts in their transcripts, label blind, dispute and decide, on a page that only this machine can reach.
 
     Example: judge audit --ledger judge-demo/ledger.db
     """
@@ -49,22 +73,79 @@ def audit(
     where = ledger_path(ledger, workspace)
     home = resolve_workspace(workspace)
     folder = gold or (home / "gold" if home else Path(where).parent / "gold")
-    with open_existing_ledger(ledger, workspace) as book, _bind(port) as listening:
+    more = _find_more(sources or [], rubric or [], folder, home)
+    book, writable = _open(where, make=bool(more))
+    with book, _bind(port) as listening:
         here = listening.getsockname()[1]
         access = Access()
-        setting = Setting(book, where, folder, home, tuple(source or ()), not show_secrets)
+        setting = Setting(
+            book,
+            where,
+            folder,
+            home,
+            sources=(*source, *(sources or ())) if source else (),
+            masked=not show_secrets,
+            show_before=show_before,
+            seed=book.meta["ledger_id"],
+            same_person=same_person,
+            more=more,
+            writable=writable,
+        )
         app = make_app(setting, access, here)
         address = f"http://{LOOPBACK}:{here}/open?token={access.new_link()}"
         if json:
             print_json({"url": address, "labels": str(folder / "labels")})
         else:
             print(address, flush=True)
+        if not writable:
+            say(
+                "The ledger cannot be written: verdicts can be read here, nothing can be labelled or disputed.",
+                quiet=quiet,
+            )
         say(f"The link works once, on this machine. Labels go to {folder / 'labels'}. Stop with Ctrl+C.", quiet=quiet)
         if not no_open:
             import webbrowser
 
             webbrowser.open(address)
         _serve(app, listening)
+
+
+def _open(where: str, *, make: bool) -> tuple[Ledger, bool]:
+    """Open the ledger to append to it, or, where it cannot be written, only to read; the second says which."""
+    from judge.ledger.store import open_ledger
+
+    try:
+        return open_ledger(where, create=make), True
+    except InputError:
+        return open_ledger(where, create=False, read_only=True), False
+
+
+def _find_more(
+    sources: list[Path], rubrics: list[str], gold: Path, workspace: Path | None
+) -> tuple[tuple[str, str, str], ...]:
+    """Cases that need no verdict: SOURCES on the rubrics named, and the items of the gold set that labels go to.
+
+    Raises:
+        InputError: for sources without a rubric, a rubric that is not there, or sources that hold no transcript.
+    """
+    from judge.cli.common import read_sources
+    from judge.gold.goldset import ITEMS, load_gold
+    from judge.rubrics.loading import load_rubric
+
+    if bool(sources) != bool(rubrics):
+        raise InputError("SOURCES and -r RUBRIC go together: say what to label, and on which rubrics")
+    names = [load_rubric(name, workspace).id for name in rubrics]
+    found = [(one.id, name, one.source.label) for one in read_sources(sources, None, []) for name in names]
+    if sources and not found:
+        raise InputError(f"{sources[0]}: no transcript there; see what would be read with: judge read {sources[0]}")
+    if (gold / ITEMS).is_file():
+        held = load_gold(gold)
+        found += [
+            (name, item.rubric, held.transcripts[name].source.label)
+            for name, item in held.items.items()
+            if item.rubric is not None and name in held.transcripts
+        ]
+    return tuple(dict.fromkeys(found))
 
 
 def _bind(port: int) -> socket:

@@ -11,7 +11,7 @@ import orjson
 from build import RUBRIC, call, thought, transcript
 from judge.audit.access import Access
 from judge.audit.server import Setting, make_app
-from judge.ledger.store import open_ledger
+from judge.ledger.store import Ledger, open_ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
@@ -116,6 +116,7 @@ class Bench(NamedTuple):
     access: Access
     gold: Path
     rubric: Rubric
+    ledger: Ledger
 
     def browser(self, name: str = "mira", mode: str = "read") -> Browser:
         """A browser that is signed in."""
@@ -171,8 +172,8 @@ def make_verdict(about: Transcript, rubric: Rubric, **more: Any) -> Verdict:
     return Verdict(**{**base, **more})
 
 
-def make_bench(folder: Path) -> Bench:
-    """Two judges that disagree on one transcript, a refusal on another rubric."""
+def make_bench(folder: Path, **more: Any) -> Bench:
+    """Two judges that disagree on one transcript, a refusal on another rubric; `more` goes into the setting."""
     from judge.rubrics.loading import load_rubric
 
     rubric = load_rubric("coercive-leverage")
@@ -188,9 +189,10 @@ def make_bench(folder: Path) -> Bench:
             ]
         )
     access = Access()
-    ledger = open_ledger(folder / "ledger.db", create=False, read_only=True)
+    ledger = open_ledger(folder / "ledger.db", create=False)
     gold = folder / "gold"
-    return Bench(make_app(Setting(ledger, str(folder / "ledger.db"), gold), access, PORT), access, gold, rubric)
+    setting = Setting(ledger, str(folder / "ledger.db"), gold, **more)
+    return Bench(make_app(setting, access, PORT), access, gold, rubric, ledger)
 
 
 __all__ = ["RUBRIC", "Bench", "Browser", "ask", "make_bench", "make_verdict"]

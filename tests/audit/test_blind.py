@@ -134,6 +134,8 @@ def test_label_holds_everything_that_was_given(bench: Bench) -> None:
         "blind": True,
         "confidence": 5,
         "seconds": 0.0,
+        "arm": None,
+        "withdraws": None,
     }
     assert label.created_at is not None
 
@@ -169,7 +171,7 @@ def test_commits_survive_a_restart(tmp_path: Path) -> None:
     from judge.ledger.store import open_ledger
 
     access = Access()
-    book = open_ledger(tmp_path / "ledger.db", create=False, read_only=True)
+    book = open_ledger(tmp_path / "ledger.db", create=False)
     app = make_app(Setting(book, str(tmp_path / "ledger.db"), first.gold), access, 8123)
     back = Browser(app, access).sign_in("tomas", "label")
     assert REASON in back.get(case).text
