@@ -6,13 +6,15 @@ second run finds the votes, computes the same verdicts, and writes nothing. What
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, get_args
 
 from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
-from judge.grading.run import run
+from judge.grading.run import Progress, Tally
+from judge.grading.run import run as run_here
 from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.model import Rubric
@@ -30,6 +32,8 @@ async def sit(
     panel: Panel,
     *,
     ledger: Ledger | None = None,
+    on_progress: Progress | None = None,
+    run: Callable[..., Any] = run_here,
     **options: Any,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Yield each vote and each verdict of the panel (`verdict.panel` is set) once it is on disk, and whether it was there.
@@ -39,17 +43,20 @@ async def sit(
         rubrics: the rubrics, each asked of every transcript.
         panel: who is asked, and by which rule.
         ledger: where verdicts are kept and looked up; without one nothing is kept.
-        options: what `run.run` takes besides: budget, concurrency, retry, on_progress.
+        on_progress: called with how all steps so far stand together.
+        run: what makes the votes: in this process, or on workers.
+        options: what `run` takes besides: budget, concurrency, retry.
 
     Raises:
         InputError, ProviderError: as `run.run`; what was done is kept.
     """
-    bench = _Bench(rubrics, panel, ledger)
+    bench, follow = _Bench(rubrics, panel, ledger), _Follow(on_progress)
     for step in range(1, panel.steps + 1):
         judges = [seat.judge for seat in panel.seats if seat.step == step]
-        stream = run(transcripts(), rubrics, judges, ledger=ledger, samples=bench.times(step), **options)
+        samples = bench.times(step)
+        stream = run(transcripts(), rubrics, judges, ledger=ledger, samples=samples, on_progress=follow, **options)
         try:
-            async with aclosing(cast("AsyncGenerator[Any, None]", stream)):
+            async with aclosing(stream):
                 async for vote, found in stream:
                     yield vote, found
                     if bench.take(step, vote) >= _GROUP:
@@ -63,6 +70,7 @@ async def sit(
         if not bench.passed_on:
             break
         bench.next_step()
+        follow.next_step()
 
 
 class _Bench:
@@ -134,6 +142,34 @@ class _Bench:
         if ids and self._ledger is not None:
             rows += self._ledger.verdicts(Select(verdict_id=ids))
         return rows
+
+
+class _Follow:
+    """Adds up the tallies of the steps, each of which counts from nought."""
+
+    def __init__(self, on_progress: Progress | None) -> None:
+        self._on_progress = on_progress
+        self._before: Tally | None = None
+        self._last: Tally | None = None
+
+    def __call__(self, tally: Tally) -> None:
+        """Pass on what all steps come to."""
+        self._last = tally if self._before is None else _add(self._before, tally)
+        if self._on_progress is not None:
+            self._on_progress(self._last)
+
+    def next_step(self) -> None:
+        """Count on from here."""
+        self._before = self._last
+
+
+def _add(before: Tally, now: Tally) -> Tally:
+    sums = {
+        name: getattr(before, name) + getattr(now, name)
+        for name in (one.name for one in fields(Tally))
+        if name not in ("all_drawn", "started")
+    }
+    return replace(now, started=before.started, **sums)
 
 
 def _is_same(there: Verdict | None, made: Verdict) -> bool:
