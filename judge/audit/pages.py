@@ -17,7 +17,12 @@ from judge.text import one_line, visible
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-STATIC: Final = {"audit.css": "text/css", "audit.js": "text/javascript"}
+STATIC: Final = {
+    "audit.css": "text/css",
+    "audit.js": "text/javascript",
+    "transcript.js": "text/javascript",
+    "label.js": "text/javascript",
+}
 
 
 def render(template: str, **values: Any) -> str:

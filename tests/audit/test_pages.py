@@ -18,6 +18,7 @@ from judge.audit.queue import FILTERS, Known, Vote, gather_cases, mark_case
 from judge.audit.reading import Reading
 from judge.audit.view import view_case
 from judge.gold.model import Label
+from judge.ledger.decisions import Dispute, Matter, Standing
 from judge.ledger.verdict import Evidence, Finding, Verdict
 from judge.rubrics.constitution import Clause, Constitution
 from report.hostile import STRINGS
@@ -80,6 +81,25 @@ def hostile_verdict(text: str, **more: Any) -> Verdict:
     return Verdict(**{**base, **more})
 
 
+def hostile_matter(text: str) -> Matter:
+    """A dispute with this text wherever somebody outside could have put it."""
+    return Matter(
+        Dispute(
+            dispute_id="0" * 20,
+            verdict_id=text,
+            transcript_id=text,
+            rubric=text,
+            judge=text,
+            status="ok",
+            by=text,
+            claim=text,
+            created_at=text,
+        ),
+        (),
+        None,
+    )
+
+
 def hostile_case(text: str, *, reveal: bool) -> str:
     """A case page with this text in every field of transcript, rubric, clause, verdict and label."""
     about = transcript(
@@ -117,9 +137,12 @@ def hostile_case(text: str, *, reveal: bool) -> str:
         rubric=rubric,
         clauses={one.id: (clause,) for one in rubric.criteria},
         view=view_case(Reading(about, masked=False), verdicts, rubric, constitution),
-        rater="mira",
         reveal=reveal,
         blind=not reveal,
+        action="/case/a/label",
+        reviewing=False,
+        matters=[hostile_matter(text)] if reveal else [],
+        standing={text: Standing(None, 1)} if reveal else {},
         labels=[label] if reveal else [],
         own=label if reveal else None,
         previous="a" * 20,
@@ -167,7 +190,7 @@ def test_page_runs_nothing_inline(kind: str) -> None:
     page = plain(kind)
     assert [one for one in page.elements if one[0] in ("script", "style", "link")] == [
         ("link", ("href", "rel"), ""),
-        ("script", ("src", "type"), ""),
+        *[("script", ("src", "type"), "")] * (1 if kind == "queue" else 3),
     ]
     names = {name for _, attributes, _ in page.elements for name in attributes}
     assert not {name for name in names if name == "style" or name.startswith("on")}
@@ -240,7 +263,10 @@ def test_quotes_found_loosely_are_drawn_differently() -> None:
         rubric=None,
         clauses={},
         view=view_case(Reading(about), [one], None, None),
-        rater="mira",
+        action="/case/a/label",
+        reviewing=False,
+        matters=[],
+        standing={},
         reveal=True,
         blind=False,
         labels=[],
