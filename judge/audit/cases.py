@@ -121,7 +121,14 @@ class Cases:
         arm = desk.arm(session, case)
         drawn = arm if not desk.sight.is_reader(rater) and not desk.labels.ever(rater, item_of(case)) else None
         rows = make_labels(
-            given, rubric, reading.transcript, rater, blind=blind, seconds=spent(session, case, given), arm=drawn
+            given,
+            rubric,
+            reading.transcript,
+            rater,
+            named=case.rubric,
+            blind=blind,
+            seconds=spent(session, case, given),
+            arm=drawn,
         )
         desk.labels.commit(rows)
         desk.drafts.drop(rater, case.key)

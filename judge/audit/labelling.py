@@ -149,11 +149,14 @@ def make_labels(
     transcript: Transcript,
     rater: str,
     *,
+    named: str,
     blind: bool,
     seconds: float,
     arm: Arm | None = None,
 ) -> list[Label]:
     """Make labels of a submission: one per criterion that was answered, and the label itself last.
+
+    `named` is what the case calls its rubric, which may be one of its everyday names; labels are matched by it.
 
     Raises:
         InputError: for a level or criterion that is not the rubric's, marked words that are not in the transcript, or a
@@ -162,7 +165,7 @@ def make_labels(
     evidence = check_form(rubric, transcript, sent.level, sent.answers, sent.evidence)
     every: dict[str, Any] = {
         "transcript_id": transcript.id,
-        "rubric": rubric.id,
+        "rubric": named,
         "rater": rater,
         "rater_kind": "human",
         "guideline": rubric.guideline_sha256,
