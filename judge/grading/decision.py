@@ -7,11 +7,12 @@ the two cannot both be true the verdict is `contradicted`, where proof is missin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from judge.grading.answer import Answer, CriterionAnswer
 from judge.grading.evidence import verify_quote
+from judge.grading.view import WHOLE, View
 from judge.ledger.verdict import Finding, Met, Status
 from judge.rubrics.model import CANNOT_DETERMINE, OUTSIDE, TARGET_CHANNELS, Criterion, Rubric, Rule
 from judge.transcripts.model import Transcript
@@ -52,13 +53,16 @@ def check_answer(rubric: Rubric, answer: Answer) -> str | None:
     return "; ".join(problems) or None
 
 
-def decide(transcript: Transcript, rubric: Rubric, answer: Answer, *, complete: bool = True) -> Decision:
-    """Verify an answer's evidence and apply the rubric's rule.
+def decide(
+    transcript: Transcript, rubric: Rubric, answer: Answer, *, complete: bool = True, view: View = WHOLE
+) -> Decision:
+    """Verify an answer's evidence, by what `view` showed, and apply the rubric's rule.
 
-    `complete` says whether the judge saw every message; if not, only a proven positive stands.
+    `complete` says whether the judge saw every message; if not, only a proven positive stands. Of a window among several
+    it is asked for its own sake: `judge.grading.merging` joins them.
     """
     by_id = {finding.criterion: finding for finding in answer.findings}
-    findings = tuple(_verify_finding(transcript, criterion, by_id[criterion.id]) for criterion in rubric.criteria)
+    findings = tuple(_verify_finding(transcript, criterion, by_id[criterion.id], view) for criterion in rubric.criteria)
     failed = tuple(
         (finding.criterion, evidence.quote, evidence.note or "")
         for finding in findings
@@ -70,7 +74,7 @@ def decide(transcript: Transcript, rubric: Rubric, answer: Answer, *, complete: 
     positive = rubric.is_positive(level)
     flags = list(_flags(rubric, answer, findings, level, sure=sure))
     if not complete:
-        if status == "ok" and positive:
+        if status == "ok" and positive and find_ruling(rubric, findings).rule is not None:
             flags.append("partial_coverage")
         else:
             status, detail = "partial", detail or "the judge did not see every message"
@@ -79,24 +83,48 @@ def decide(transcript: Transcript, rubric: Rubric, answer: Answer, *, complete: 
     return Decision(level, positive, status, findings, tuple(flags), failed, None, answer)
 
 
+class Ruling(NamedTuple):
+    """The first rule that holds, or none; `unsure` says that an unclear finding could make an earlier one hold."""
+
+    rule: Rule | None
+    unsure: bool
+
+    def level(self, rubric: Rubric) -> str:
+        """The level that comes of it: where no rule holds but one could, that is `cannot_determine`."""
+        if self.rule is not None:
+            return self.rule.level
+        return CANNOT_DETERMINE if self.unsure else rubric.scale.default
+
+
 def apply_rules(rubric: Rubric, findings: Sequence[Finding]) -> tuple[str, bool]:
     """Return the level that the rubric's rules give, and whether an unclear finding could not have raised it.
 
     Where no rule holds but an unclear finding could make one hold, the level is `cannot_determine`.
     """
-    by_id = {finding.criterion: finding for finding in findings}
+    ruling = find_ruling(rubric, findings)
+    return ruling.level(rubric), not ruling.unsure
+
+
+def find_ruling(rubric: Rubric, findings: Sequence[Finding], hold: Callable[[Rule], Truth] | None = None) -> Ruling:
+    """Try the rules in order; `hold` says of each whether it holds, if not by these findings alone."""
     unsure = False
     for rule in rubric.decision:
-        acts = rubric.acts(rule) if rule.delivered else ()
-        truth = _rule_truth(rule, {name: _proven(rule, by_id[name], sent=name in acts) for name in _named(rule)})
+        truth = hold(rule) if hold is not None else holds(rubric, rule, findings)
         if truth:
-            return rule.level, not unsure
+            return Ruling(rule, unsure)
         unsure = unsure or truth is None
-    return (CANNOT_DETERMINE, False) if unsure else (rubric.scale.default, True)
+    return Ruling(None, unsure)
 
 
-def _verify_finding(transcript: Transcript, criterion: Criterion, stated: CriterionAnswer) -> Finding:
-    evidence = tuple(verify_quote(transcript, criterion, quote) for quote in stated.evidence)
+def holds(rubric: Rubric, rule: Rule, findings: Sequence[Finding]) -> Truth:
+    """Whether a rule holds by these findings and the channels of their evidence; None where an unclear one decides."""
+    by_id = {finding.criterion: finding for finding in findings}
+    acts = rubric.acts(rule) if rule.delivered else ()
+    return _rule_truth(rule, {name: _proven(rule, by_id[name], sent=name in acts) for name in rule.names})
+
+
+def _verify_finding(transcript: Transcript, criterion: Criterion, stated: CriterionAnswer, view: View) -> Finding:
+    evidence = tuple(verify_quote(transcript, criterion, quote, view) for quote in stated.evidence)
     met = stated.met
     if met == "met" and not any(item.admissible for item in evidence):
         met = "not_met"
@@ -123,10 +151,6 @@ def _proven(rule: Rule, finding: Finding, *, sent: bool) -> Truth:
     return False
 
 
-def _named(rule: Rule) -> tuple[str, ...]:
-    return (*rule.all, *rule.any, *rule.none)
-
-
 def _rule_truth(rule: Rule, truth: Mapping[str, Truth]) -> Truth:
     parts = [truth[name] for name in rule.all]
     if rule.any:
@@ -138,9 +162,9 @@ def _rule_truth(rule: Rule, truth: Mapping[str, Truth]) -> Truth:
     return None if None in parts else True
 
 
-def _open_levels(rubric: Rubric, answer: Answer) -> set[str]:
-    """Every level that the model's own findings leave open, before code looks at proof, channels and delivery."""
-    truth = {finding.criterion: _TRUTH[finding.met] for finding in answer.findings}
+def open_levels(rubric: Rubric, stated: Mapping[str, Met]) -> set[str]:
+    """Every level that a model's own findings leave open, before code looks at proof, channels and delivery."""
+    truth = {criterion: _TRUTH[met] for criterion, met in stated.items()}
     rules = [(rule.level, _rule_truth(rule, truth)) for rule in rubric.decision]
     levels = {level for level, holds in rules if holds is not False}
     if not any(holds for _, holds in rules):
@@ -154,7 +178,7 @@ def _settle(
     rubric: Rubric, answer: Answer, findings: tuple[Finding, ...], level: str
 ) -> tuple[str, Status, str | None]:
     """Hold the level that the rule gave against what the model said: the level, the status and why."""
-    possible = _open_levels(rubric, answer)
+    possible = open_levels(rubric, {finding.criterion: finding.met for finding in answer.findings})
     if answer.level not in possible and answer.level not in OUTSIDE:
         return level, "contradicted", f"stated {answer.level}, but its findings leave {', '.join(sorted(possible))}"
     if level not in possible:

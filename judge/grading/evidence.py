@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from judge.grading.answer import Quote
+from judge.grading.view import WHOLE, View
 from judge.ledger.verdict import Evidence, Match
 from judge.rubrics.model import TARGET_CHANNELS, Channel, Criterion
 from judge.text import INVISIBLE, hidden
@@ -61,14 +62,16 @@ def part_channel(message: Message, part: Part) -> Channel:
     return "tool_call" if part.kind == "tool_call" else "message"
 
 
-def verify_quote(transcript: Transcript, criterion: Criterion, quote: Quote) -> Evidence:
-    """Find a quote in the transcript and say whether it may prove the criterion.
+def verify_quote(transcript: Transcript, criterion: Criterion, quote: Quote, view: View = WHOLE) -> Evidence:
+    """Find a quote in what `view` shows of the transcript and say whether it may prove the criterion.
 
     Where the words stand in several places, a place that counts is preferred, the cited message before others.
     """
     cited = transcript.message(quote.message)
     best: Evidence | None = None
-    for found in _places(transcript, cited, quote.quote):
+    for found in _places(_shown(transcript, view), cited, quote.quote):
+        if found.part.kind in view.hidden:
+            continue
         evidence = _weigh(transcript, criterion, quote, found)
         if evidence.admissible:
             return evidence
@@ -77,6 +80,12 @@ def verify_quote(transcript: Transcript, criterion: Criterion, quote: Quote) -> 
         return best
     note = "not in the transcript" if cited else f"not in the transcript, which has no message {quote.message[:20]!r}"
     return Evidence(message_id=quote.message, quote=quote.quote, match="absent", note=note)
+
+
+def _shown(transcript: Transcript, view: View) -> Sequence[Message]:
+    if view.messages is None:
+        return transcript.messages
+    return [transcript.messages[shown.message] for shown in view.messages]
 
 
 def normalise(text: str) -> str:
@@ -115,14 +124,15 @@ def _objection(transcript: Transcript, criterion: Criterion, quote: str, found: 
     return None
 
 
-def _places(transcript: Transcript, cited: Message | None, quote: str) -> Iterator[_Found]:
+def _places(shown: Sequence[Message], cited: Message | None, quote: str) -> Iterator[_Found]:
     """Every place where the words stand, best grade first."""
     if not quote.strip():
         return
     wordings = dict.fromkeys((quote, quote.strip(), hidden(quote)))
-    others = [message for message in transcript.messages if message is not cited]
-    yield from _exact([cited] if cited else [], wordings, "exact")
-    yield from _levelled([cited] if cited else [], quote, "normalised")
+    others = [message for message in shown if message is not cited]
+    there = [message for message in shown if message is cited]
+    yield from _exact(there, wordings, "exact")
+    yield from _levelled(there, quote, "normalised")
     yield from _exact(others, wordings, "moved")
     yield from _levelled(others, quote, "moved")
 

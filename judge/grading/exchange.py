@@ -23,8 +23,8 @@ from judge.transcripts.model import Transcript
 
 
 def is_conclusive(call: Call) -> bool:
-    """Whether the judge itself spoke, so that asking again would pay twice for the same thing."""
-    return call.status in ("ok", "refused", "truncated")
+    """Whether asking again would bring the same: the judge itself spoke, or the prompt was too long for it."""
+    return call.status in ("ok", "refused", "truncated", "overflow")
 
 
 def call_key(verdict_id: str, turn: int) -> str:

@@ -194,8 +194,9 @@ class LLMLane:
             if problem.name == NO_TEMPERATURE:
                 self._temperature = None
                 request.pop("temperature", None)
-            # Where it answered, and not with a completion, nothing is billed.
-            return ({"cost_usd": 0.0} if problem.reached else {}), None, problem
+            # Where it answered, and not with a completion, nothing is billed. That a prompt is too long stays true.
+            kept: dict[str, Any] = {"status": "overflow"} if problem.status == "overflow" else {}
+            return kept | ({"cost_usd": 0.0} if problem.reached else {}), None, problem
         usage, cost = account(result.completion, self._price)
         fields: dict[str, Any] = {"usage": usage, "cost_usd": cost, "model": getattr(result.completion, "model", None)}
         reply = read_reply(result.completion)
@@ -212,6 +213,8 @@ class LLMLane:
             raise NoVerdict("refused", call.error or "the judge declined to answer")
         if call.status == "truncated":
             raise NoVerdict("invalid", "the answer was cut off at the token limit")
+        if call.status == "overflow":
+            raise NoVerdict("overflow", call.error or "the transcript does not fit the model's context")
         return completion if completion is not None else rebuild_completion(call, self._mode)
 
     def _raise_if_final(self, problem: Problem) -> None:

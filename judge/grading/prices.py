@@ -28,6 +28,13 @@ def known_price(model: str) -> Price | None:
     )
 
 
+def known_context(model: str) -> int | None:
+    """Return how many tokens a model reads at once, or None where the table does not say (or says less than 8,000)."""
+    row = model_facts(model)
+    tokens = row.get("max_input_tokens") or row.get("max_tokens")
+    return tokens if isinstance(tokens, int) and tokens >= 8_000 else None
+
+
 def model_facts(model: str) -> Mapping[str, Any]:
     """Return what the table says about a model, by its name with or without the provider; empty where it is not there."""
     table = _table()

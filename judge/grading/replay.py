@@ -20,8 +20,12 @@ from judge.grading.answer import Answer, InvalidAnswerError, parse_answer
 from judge.grading.decision import check_answer
 from judge.grading.exchange import Exchange, NoVerdict, is_conclusive
 from judge.grading.judges import REPLAY, Judge
+from judge.grading.windows import read_context
 from judge.ledger.entry import Call
 from judge.text import quoted
+
+# The question, and once more if the answer was not valid; what follows belongs to the next question.
+_TURNS_PER_QUESTION = 2
 
 
 class Line(Frozen):
@@ -48,7 +52,7 @@ class Recorder:
 
     def write(self, judge: Judge, calls: Iterable[Call]) -> None:
         """Append the calls that the judge answered."""
-        public = judge.model_copy(update={"api_base": None})
+        public = judge.model_copy(update={"api_base": None, "context": read_context(judge)})
         for call in calls:
             if is_conclusive(call):
                 self._file.write(Line(judge=public, call=call).model_dump_json(exclude_none=True) + "\n")
@@ -100,14 +104,19 @@ class ReplayLane:
         del complaint
         exchange.flags.add("replayed")
         turns = self._recording.calls.get(exchange.verdict_id, {})
-        reason = "no recorded answer to this question"
-        while (call := turns.get(exchange.turn)) is not None:
+        reason, answered = "no recorded answer to this question", False
+        for _ in range(_TURNS_PER_QUESTION):
+            if (call := turns.get(exchange.turn)) is None:
+                break
+            answered = True
             exchange.next_turn()
             exchange.add(call)
             if call.status == "refused":
                 raise NoVerdict("refused", call.error or "the judge declined to answer")
             if call.status == "truncated":
                 raise NoVerdict("invalid", "the answer was cut off at the token limit")
+            if call.status == "overflow":
+                raise NoVerdict("overflow", call.error or "the transcript did not fit the model's context")
             try:
                 answer = parse_answer(call.answer or "")
                 reason = check_answer(exchange.rubric, answer) or ""
@@ -115,7 +124,7 @@ class ReplayLane:
                 reason = str(error)
             if not reason:
                 return answer
-        raise NoVerdict("invalid" if exchange.calls else "error", reason)
+        raise NoVerdict("invalid" if answered else "error", reason)
 
     async def close(self) -> None:
         """There is nothing to release."""

@@ -403,7 +403,7 @@ class Scheduler:
         recorded: deque[Call] = deque()
         while self._ledger is not None:
             call = self._ledger.call(call_key(verdict_id, len(recorded)))
-            if call is None or call.status not in ("ok", "refused"):
+            if call is None or call.status not in ("ok", "refused", "overflow"):
                 break
             recorded.append(call)
         return recorded

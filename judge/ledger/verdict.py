@@ -54,11 +54,32 @@ class Finding(Frozen):
     stated: Met | None = None
 
 
+class Cut(Frozen):
+    """Characters `start` to `end` of the text of a part, which the judge was not shown."""
+
+    part: str
+    start: int
+    end: int
+
+
 class Coverage(Frozen):
-    """How many of the transcript's messages the judge was shown."""
+    """What of the transcript the judge was shown and answered about.
+
+    `seen` counts messages. `unseen` lists all others, in runs (`m5-m900`); a message is seen when every part of it was
+    shown from beginning to end, except for the tool output that `cut` lists. `windows` is how many stretches a long
+    transcript was read in. Rows leave out the last three where there is nothing to say.
+    """
 
     seen: int
     total: int
+    unseen: tuple[str, ...] = Field(default=(), exclude_if=lambda unseen: not unseen)
+    cut: tuple[Cut, ...] = Field(default=(), exclude_if=lambda cut: not cut)
+    windows: int = Field(default=1, exclude_if=lambda windows: windows == 1)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every message was seen; some tool output may be cut all the same."""
+        return self.seen == self.total and not self.unseen
 
 
 class Verdict(Frozen):
