@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ from judge.cli.common import print_json, say
 from judge.errors import InputError
 
 if TYPE_CHECKING:
+    from judge.grading.judges import Judge
     from judge.grading.panel import Panel
+    from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
 
@@ -40,6 +42,28 @@ def open_panel(
     panel = load_panel(path, {name: value for name, value in parameters.items() if name in _REACHED})
     fit_thresholds(panel, rubrics, str(path))
     return panel
+
+
+def ask(
+    run: Callable[..., Any],
+    transcripts: Iterable[Transcript],
+    again: Callable[[], Iterable[Transcript]],
+    rubrics: Sequence[Rubric],
+    who: Sequence[Judge] | Panel,
+    *,
+    samples: int,
+    **options: Any,
+) -> AsyncIterator[tuple[Verdict, bool]]:
+    """Return the verdicts of judges, or the votes and verdicts of a panel; `again` reads the transcripts once more."""
+    from judge.grading.panel import Panel
+
+    if not isinstance(who, Panel):
+        verdicts: AsyncIterator[tuple[Verdict, bool]] = run(transcripts, rubrics, who, samples=samples, **options)
+        return verdicts
+    from judge.grading.sitting import sit
+
+    first = iter([transcripts])
+    return sit(lambda: next(first, None) or again(), rubrics, who, run=run, **options)
 
 
 def print_preview(panel: Panel, transcripts: Sequence[Transcript], rubrics: Sequence[Rubric], *, json: bool) -> None:
