@@ -27,13 +27,11 @@ from judge.calibration.matching import (
     binary,
     by_rubric,
     majority_sign,
-    match,
     rate_table,
 )
 from judge.calibration.rivals import Prepared, Rival, find_rivals, prepare, telling_string
 from judge.frozen import Frozen
-from judge.gold.model import Label
-from judge.ledger.verdict import Verdict
+from judge.gold.votes import Voted
 from judge.rubrics.model import Scale
 from judge.text import one_line
 from judge.transcripts.model import Transcript
@@ -102,8 +100,8 @@ class Texts:
 
 
 def audit_gold(
-    labels: Sequence[Label],
-    verdicts: Sequence[Verdict] = (),
+    labels: Sequence[Voted],
+    matched: Sequence[Matched] = (),
     texts: Texts | None = None,
     *,
     rubrics: Collection[str] | None = None,
@@ -112,7 +110,7 @@ def audit_gold(
     kinds: Collection[str] | None = None,
     families: Mapping[str, str] | None = None,
 ) -> list[GoldAudit]:
-    """Audit the labels rubric by rubric, with the judges' verdicts and the transcripts where they are given.
+    """Audit the labels rubric by rubric, with the judges matched with them and the transcripts where they are given.
 
     `families`: what each transcript belongs to; the rivals are never measured on a family that they were chosen on.
 
@@ -120,17 +118,19 @@ def audit_gold(
         InputError: if label sets differ or the polarity of labels cannot be told.
     """
     labelled = by_rubric(labels)
-    judged: dict[str, list[Verdict]] = {}
-    for row in verdicts:
-        judged.setdefault(row.rubric, []).append(row)
     found = []
     for rubric in sorted(rubrics or labelled):
-        ours, rows = labelled.get(rubric, []), judged.get(rubric, [])
-        joined = match(rows, ours, scales=scales, positive=positive, kinds=kinds) if rows else []
-        said = {row.level for row in rows if row.level is not None}
-        table = rate_table(ours, rubric, scale=(scales or {}).get(rubric), positive=positive, also=said, kinds=kinds)
+        joined = [one for one in matched if one.rubric == rubric]
+        table = _widest(joined) or rate_table(
+            labelled.get(rubric, []), rubric, scale=(scales or {}).get(rubric), positive=positive, kinds=kinds
+        )
         found.append(_audit_one(table, joined, texts, families or {}))
     return found
+
+
+def _widest(judges: Sequence[Matched]) -> Ratings | None:
+    """The labels as they were matched with the judge who used most levels; None without a judge."""
+    return max((one.ratings for one in judges), key=lambda table: len(table.polarity.levels), default=None)
 
 
 def _audit_one(

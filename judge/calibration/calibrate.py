@@ -32,8 +32,8 @@ from judge.calibration.matching import (
 )
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.frozen import Frozen
-from judge.gold.model import Label
-from judge.ledger.verdict import Verdict
+from judge.gold.votes import Voted
+from judge.ledger.outcomes import Judged
 from judge.rubrics.model import Scale
 
 __all__ = ["Agreement", "Calibration", "Rate", "Subgroup", "agreement", "calibrate", "measure_rates"]
@@ -85,8 +85,8 @@ class Calibration(Frozen):
 
 
 def calibrate(
-    verdicts: Iterable[Verdict],
-    labels: Sequence[Label],
+    verdicts: Iterable[Judged],
+    labels: Sequence[Voted],
     *,
     scales: Mapping[str, Scale] | None = None,
     positive: Collection[str] = (),
@@ -112,6 +112,11 @@ def calibrate(
         by=by,
         kinds=kinds,
     )
+    return measure_all(matched, epsilon=epsilon, seed=seed)
+
+
+def measure_all(matched: Iterable[Matched], *, epsilon: float = EPSILON["human"], seed: int = 0) -> list[Calibration]:
+    """Every figure of each judge whose rows have been joined with the labels."""
     return [measure(one, epsilon=epsilon, seed=seed) for one in matched]
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judge.errors import InputError
-from judge.gold.labels import latest
 from judge.gold.model import Label
+from judge.gold.votes import Voted, last_words
+from judge.ledger.outcomes import Judged
 from judge.ledger.verdict import Verdict
 from judge.rubrics.model import OUTSIDE, Scale
 from judge.text import quoted
@@ -77,7 +78,7 @@ class Matched(NamedTuple):
 
 
 def rate_table(
-    labels: Iterable[Label],
+    labels: Iterable[Voted],
     rubric: str,
     *,
     scale: Scale | None = None,
@@ -94,7 +95,7 @@ def rate_table(
     Raises:
         InputError: if nothing is labelled, or polarity or scale cannot be told.
     """
-    rows = latest(label for label in labels if label.rubric == rubric and label.criterion is None)
+    rows = last_words([label for label in labels if label.rubric == rubric and label.criterion is None])
     decisions = [row for row in rows if row.rater_kind == ADJUDICATED]
     present = {row.rater_kind for row in rows} - {ADJUDICATED}
     chosen = kinds or ({"human"} if "human" in present else present)
@@ -108,13 +109,10 @@ def rate_table(
     at = {name: index for index, name in enumerate(items)}
     by = {name: index for index, name in enumerate(raters)}
     code = {name: index for index, name in enumerate(polarity.levels)}
+    given = np.array([code.get(row.label, MISSING) for row in rows], dtype=np.int64)
     codes = np.full((len(items), len(raters)), MISSING, dtype=np.int64)
-    outside = 0
-    for row in rows:
-        if row.label in code:
-            codes[at[row.transcript_id], by[row.rater]] = code[row.label]
-        else:
-            outside += 1
+    codes[[at[row.transcript_id] for row in rows], [by[row.rater] for row in rows]] = given
+    outside = int((given == MISSING).sum())
     settled = np.full(len(items), MISSING, dtype=np.int64)
     for row in decisions:
         if row.transcript_id in at:
@@ -163,8 +161,8 @@ def find_polarity(
 
 
 def match(
-    verdicts: Iterable[Verdict],
-    labels: Sequence[Label],
+    verdicts: Iterable[Judged],
+    labels: Sequence[Voted],
     *,
     scales: Mapping[str, Scale] | None = None,
     positive: Collection[str] = (),
@@ -181,18 +179,19 @@ def match(
     Raises:
         InputError: if no verdict is on a labelled transcript, or label sets or polarity do not fit.
     """
-    groups: dict[tuple[str, str], list[Verdict]] = {}
+    groups: dict[tuple[str, str], list[Judged]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.rubric, verdict.judge), []).append(verdict)
     labelled = by_rubric(labels)
+    tables: dict[tuple[str, frozenset[str]], Ratings] = {}
     matched = []
     for (rubric, judge), rows in sorted(groups.items()):
         if rubric in labelled:
-            said = {row.level for row in rows if row.level is not None}
-            table = rate_table(
-                labelled[rubric], rubric, scale=(scales or {}).get(rubric), positive=positive, also=said, kinds=kinds
-            )
-            matched.append(_match_one(judge, rows, table, clusters, cluster_by, by))
+            said = frozenset(row.level for row in rows if row.level is not None)
+            if (rubric, said) not in tables:
+                scale, given = (scales or {}).get(rubric), labelled[rubric]
+                tables[rubric, said] = rate_table(given, rubric, scale=scale, positive=positive, also=said, kinds=kinds)
+            matched.append(_match_one(judge, rows, tables[rubric, said], clusters, cluster_by, by))
     if not any((one.said != MISSING).any() for one in matched):
         ours = [(row.transcript_id, row.rubric) for rows in groups.values() for row in rows[:1]][:1]
         theirs = [(row.transcript_id, row.rubric) for row in labels][:1]
@@ -204,9 +203,9 @@ def match(
     return matched
 
 
-def by_rubric(labels: Iterable[Label]) -> dict[str, list[Label]]:
+def by_rubric(labels: Iterable[Voted]) -> dict[str, list[Voted]]:
     """The labels on whole transcripts (not on single criteria), rubric by rubric."""
-    found: dict[str, list[Label]] = {}
+    found: dict[str, list[Voted]] = {}
     for label in labels:
         if label.criterion is None:
             found.setdefault(label.rubric, []).append(label)
@@ -276,7 +275,7 @@ def share_positive(signs: Integers) -> float | None:
 
 def _match_one(
     judge: str,
-    rows: Sequence[Verdict],
+    rows: Sequence[Judged],
     table: Ratings,
     clusters: Mapping[str, str] | None,
     cluster_by: str | None,
@@ -285,7 +284,7 @@ def _match_one(
     at = {name: index for index, name in enumerate(table.items)}
     here = sorted((row for row in rows if row.transcript_id in at), key=lambda row: row.sample)
     samples = max(Counter(row.transcript_id for row in here).values(), default=1)
-    n, nth = len(table.items), Counter[str]()
+    n, nth = len(table.items), dict[str, int]()
     levels = np.full(n, MISSING, dtype=np.int64)
     repeats = np.full((n, samples), MISSING, dtype=np.int64)
     scores = np.full(n, np.nan)
@@ -295,8 +294,8 @@ def _match_one(
     code = {level: index for index, level in enumerate(table.polarity.levels)}
     probable = any(row.p_positive is not None for row in here)
     for row in here:
-        index, which = at[row.transcript_id], nth[row.transcript_id]
-        nth[row.transcript_id] += 1
+        index, which = at[row.transcript_id], nth.get(row.transcript_id, 0)
+        nth[row.transcript_id] = which + 1
         repeats[index, which] = _sign(row, table.polarity)
         if cluster_by is not None:
             groups[index] = row.run.get(cluster_by)
@@ -304,9 +303,11 @@ def _match_one(
             values[index] = str(row.run.get(name, "unknown"))
         if which > 0:
             continue
-        levels[index] = code.get(row.level or "", MISSING) if row.status == "ok" else MISSING
+        if row.status == "ok":
+            levels[index] = code.get(row.level or "", MISSING)
         value = row.p_positive if probable else row.score
-        scores[index] = np.nan if value is None else value
+        if value is not None:
+            scores[index] = value
         if repeats[index, 0] == MISSING:
             reasons[row.status if row.status != "ok" else str(row.level)] += 1
     if unjudged := n - len(nth):
@@ -328,7 +329,7 @@ def _match_one(
     )
 
 
-def _sign(row: Verdict, polarity: Polarity) -> Literal[-1, 0, 1] | int:
+def _sign(row: Judged, polarity: Polarity) -> Literal[-1, 0, 1] | int:
     if row.status != "ok":
         return MISSING
     if row.level is not None:

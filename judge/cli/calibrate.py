@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from judge.cli.common import Json, LedgerPath, Workspace, open_existing_ledger, print_json, say
+from judge.cli.common import Json, LedgerPath, Workspace, print_json, say
+from judge.cli.given import (
+    By,
+    Cluster,
+    Judges,
+    Kinds,
+    Labels,
+    Positive,
+    Rubrics,
+    Seed,
+    Verdicts,
+    check_fields,
+    check_kinds,
+    gold_beside,
+    label_paths,
+    load_outcomes,
+    load_scales,
+    load_verdicts,
+)
 from judge.errors import InputError
-
-if TYPE_CHECKING:
-    from judge.gold.goldset import GoldSet
-    from judge.gold.model import Label
-    from judge.ledger.verdict import Verdict
-
-Verdicts = Annotated[
-    Path | None, typer.Option("--verdicts", metavar="V.jsonl", help="Verdict rows of any judge; default: the ledger.")
-]
-Labels = Annotated[
-    list[Path] | None,
-    typer.Option("--labels", metavar="L.jsonl", help="Label rows, a file or a folder; repeat for more."),
-]
-Positive = Annotated[
-    list[str] | None,
-    typer.Option("--positive", metavar="LABEL", help="A label that counts as positive; repeat for more."),
-]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option("--kind", help="Use labels of this rater kind; default: human where there are any."),
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option("--cluster", metavar="FIELD", help="Field of the verdict rows that names what items share."),
-]
-Rubrics = Annotated[list[str] | None, typer.Option("-r", "--rubric", help="Only on these rubrics.")]
-Judges = Annotated[list[str] | None, typer.Option("-m", "--model", help="Only these judges.")]
-By = Annotated[
-    list[str] | None,
-    typer.Option("--by", metavar="FIELD", help="Divide by this field of the verdict rows; repeat for more."),
-]
-Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
 
 
 def calibrate(
@@ -107,31 +92,30 @@ def calibrate(
             json=json,
         )
         return
-    from judge.calibration.calibrate import calibrate as measure
-    from judge.gold.labels import read_labels
+    from judge.calibration.calibrate import measure_all
+    from judge.calibration.matching import match
+    from judge.cli.gold_audit import run_audit
+    from judge.gold.votes import read_votes
 
-    rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
-    check_fields(rows, by, cluster)
+    outcomes = load_outcomes(verdicts, ledger, workspace, rubric, model)
+    check_fields(outcomes, by, cluster)
     check_kinds(kind)
-    paths = _label_paths(labels, workspace)
-    gold_labels, held = read_labels(*paths), gold_beside(paths)
-    found = measure(
-        rows,
-        gold_labels,
-        scales=load_scales({row.rubric for row in rows}, workspace),
+    paths = label_paths(labels, workspace)
+    votes, held = read_votes(*paths), gold_beside(paths)
+    matched = match(
+        outcomes,
+        votes,
+        scales=load_scales({row.rubric for row in outcomes}, workspace),
         positive=positive or (),
         clusters=held.families() if held else None,
         cluster_by=cluster,
         by=by or (),
         kinds=kind,
-        epsilon=epsilon,
-        seed=seed,
     )
-    from judge.cli.gold_audit import run_audit
-
+    found = measure_all(matched, epsilon=epsilon, seed=seed)
     audits = run_audit(
-        gold_labels,
-        verdicts=rows,
+        votes,
+        matched=matched,
         held=held.transcripts.values() if held else (),
         families=held.families() if held else None,
         splits={name: item.split for name, item in held.items.items()} if held else None,
@@ -248,97 +232,3 @@ def _question(text: str, *, json: bool) -> None:
         print(f"{percent} % of {n} is {'possible' if possible else 'no count: rate and n disagree'}; {shown}")
     if not possible:
         raise typer.Exit(1)
-
-
-def load_verdicts(
-    path: Path | None,
-    ledger: str | None,
-    workspace: Path | None,
-    rubrics: Iterable[str] | None,
-    models: Iterable[str] | None,
-) -> list[Verdict]:
-    """Read verdict rows from a file, else from the ledger, and keep those that are asked for."""
-    if path is not None:
-        from judge.ledger.importing import read_rows
-
-        rows = list(read_rows(path).verdicts)
-    else:
-        with open_existing_ledger(ledger, workspace) as book:
-            rows = list(book.verdicts())
-    wanted, judges = set(rubrics or ()), set(models or ())
-    kept = [row for row in rows if (not wanted or row.rubric in wanted) and (not judges or row.judge in judges)]
-    if not kept:
-        raise InputError(
-            f"no verdict is left of {len(rows)}: rubrics are {', '.join(sorted({row.rubric for row in rows})) or 'none'}, "
-            f"judges are {', '.join(sorted({row.judge for row in rows})) or 'none'}"
-        )
-    return kept
-
-
-def check_fields(rows: Iterable[Verdict], by: Iterable[str] | None, cluster: str | None) -> None:
-    """See that some verdict has each field to divide or cluster by: a name that none has would make one group of all.
-
-    Raises:
-        InputError: for a field that no verdict has.
-    """
-    from judge.text import one_line, quoted
-
-    known = sorted({name for row in rows for name in row.run})
-    for option, name in [*(("--by", name) for name in by or ()), *([("--cluster", cluster)] if cluster else [])]:
-        if name not in known:
-            listed = ", ".join(one_line(field, 40) for field in known[:20]) or "none"
-            raise InputError(f"{option} {quoted(name)}: no verdict has this field; fields are {listed}")
-
-
-def check_kinds(kinds: Iterable[str] | None) -> None:
-    """See that each rater kind is one.
-
-    Raises:
-        InputError: for any other word.
-    """
-    from typing import get_args
-
-    from judge.gold.model import RaterKind
-    from judge.text import quoted
-
-    for kind in kinds or ():
-        if kind not in get_args(RaterKind):
-            raise InputError(f"--kind {quoted(kind)}: no such rater kind; kinds are {', '.join(get_args(RaterKind))}")
-
-
-def load_scales(rubrics: Iterable[str], workspace: Path | None) -> dict[str, Any]:
-    """The scales of those rubrics that are here; labels of any other must speak for themselves."""
-    from judge.rubrics.loading import list_rubrics, load_rubric
-    from judge.workspace import resolve_workspace
-
-    here = resolve_workspace(workspace)
-    known = {listed.id for listed in list_rubrics(here)}
-    return {name: load_rubric(name, here).scale for name in rubrics if name in known}
-
-
-def gold_beside(paths: list[Path]) -> GoldSet | None:
-    """The gold set that the label folder belongs to: its families are the clusters of every interval."""
-    from judge.gold.goldset import ITEMS, load_gold
-
-    folders = {path.resolve().parent for path in paths if path.is_dir()}
-    found = [folder for folder in folders if (folder / ITEMS).is_file()]
-    return load_gold(found[0]) if len(found) == len(paths) == 1 else None
-
-
-def _label_paths(labels: list[Path] | None, workspace: Path | None) -> list[Path]:
-    if labels:
-        return labels
-    from judge.workspace import resolve_workspace
-
-    folder = resolve_workspace(workspace)
-    if folder is None or not (folder / "gold" / "labels").is_dir():
-        where = "in a workspace with gold/labels/" if folder is None else f"with labels in {folder / 'gold' / 'labels'}"
-        raise InputError(f"no labels: give --labels FILE, or work {where} (see: judge gold import)")
-    return [folder / "gold" / "labels"]
-
-
-def read_all_labels(paths: list[Path] | None, workspace: Path | None) -> list[Label]:
-    """The labels to work on: as given, else those of the workspace."""
-    from judge.gold.labels import read_labels
-
-    return read_labels(*_label_paths(paths, workspace))

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from judge.cli.calibrate import Cluster, Judges, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
 from judge.cli.common import Json, LedgerPath, Workspace, print_json
+from judge.cli.given import Cluster, Judges, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
 
 
 def compare(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.calibrate import Judges, Kinds, Labels, Positive, Seed, load_scales, load_verdicts, read_all_labels
 from judge.cli.common import GoldFolder, Json, Workspace, load_gold_set, print_json, say
+from judge.cli.given import Judges, Kinds, Labels, Positive, Seed, load_scales, load_verdicts, read_all_labels
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.calibrate import Judges, Kinds, Labels, Positive, load_scales, load_verdicts, read_all_labels
 from judge.cli.common import (
     GoldFolder,
     Json,
@@ -18,11 +17,13 @@ from judge.cli.common import (
     read_sources,
     report_unreadable,
 )
+from judge.cli.given import Judges, Kinds, Labels, Positive, load_outcomes, load_scales, read_all_labels
 
 if TYPE_CHECKING:
     from judge.calibration.audit import GoldAudit
+    from judge.calibration.matching import Matched
     from judge.gold.model import Label
-    from judge.ledger.verdict import Verdict
+    from judge.gold.votes import Voted
     from judge.transcripts.model import Transcript
     from judge.transcripts.source import Unreadable
 
@@ -66,7 +67,7 @@ def audit(
         splits = {name: item.split for name, item in gold.items.items()}
     found = run_audit(
         rows,
-        verdicts=load_verdicts(verdicts, None, workspace, rubric, model) if verdicts else [],
+        matched=_join(rows, verdicts, rubric, model, positive, kind, workspace),
         held=there,
         transcripts=transcripts,
         rubrics=rubric,
@@ -85,10 +86,28 @@ def audit(
         raise typer.Exit(1)
 
 
+def _join(
+    labels: Sequence[Label],
+    verdicts: Path | None,
+    rubrics: list[str] | None,
+    models: list[str] | None,
+    positive: list[str] | None,
+    kinds: list[str] | None,
+    workspace: Path | None,
+) -> list[Matched]:
+    if verdicts is None:
+        return []
+    from judge.calibration.matching import match
+
+    rows = load_outcomes(verdicts, None, workspace, rubrics, models)
+    scales = load_scales({row.rubric for row in rows}, workspace)
+    return match(rows, labels, scales=scales, positive=positive or (), kinds=kinds)
+
+
 def run_audit(
-    labels: list[Label],
+    labels: Sequence[Voted],
     *,
-    verdicts: list[Verdict],
+    matched: Sequence[Matched],
     held: Iterable[Transcript] = (),
     transcripts: list[Path] | None,
     rubrics: list[str] | None,
@@ -98,7 +117,7 @@ def run_audit(
     splits: Mapping[str, str] | None = None,
     workspace: Path | None,
 ) -> list[GoldAudit]:
-    """Audit labels, with the transcripts that are at hand (`held`) and those of the sources named."""
+    """Audit labels and the judges matched with them, with the transcripts at hand (`held`) and those of the sources named."""
     from judge.calibration.audit import Texts, audit_gold
 
     unreadable: list[Unreadable] = []
@@ -107,7 +126,7 @@ def run_audit(
     named = rubrics or sorted({row.rubric for row in labels if row.criterion is None})
     return audit_gold(
         labels,
-        verdicts,
+        matched,
         Texts(every, splits) if every else None,
         rubrics=named,
         scales=load_scales(named, workspace),

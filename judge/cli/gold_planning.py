@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from judge.cli.calibrate import Labels, Seed, Verdicts, load_verdicts, read_all_labels
 from judge.cli.common import Json, LedgerPath, Workspace, print_json, say
+from judge.cli.given import Labels, Seed, Verdicts, load_verdicts, read_all_labels
 from judge.errors import InputError
 
 

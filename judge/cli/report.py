@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.calibrate import Cluster, Judges, Kinds, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
 from judge.cli.common import Json, LedgerPath, Quiet, Workspace, ledger_path, open_existing_ledger, print_json, say
+from judge.cli.given import Cluster, Judges, Kinds, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
 from judge.errors import InputError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def read_labels(*paths: Path) -> list[Label]:
     Raises:
         InputError: for a file that is not there, or a row that is no label, with file, line, field and what is accepted.
     """
-    return [label for path in paths for file in _files(path) for label in _read_file(file)]
+    return [label for path in paths for file in label_files(path) for label in _read_file(file)]
 
 
 def latest(labels: Iterable[Label]) -> list[Label]:
@@ -111,7 +111,12 @@ def mend_labels(path: Path) -> bool:
     return False
 
 
-def _files(path: Path) -> list[Path]:
+def label_files(path: Path) -> list[Path]:
+    """The label files that a path stands for: itself, or a folder's `*.jsonl`.
+
+    Raises:
+        InputError: if there is none.
+    """
     if path.is_dir():
         found = sorted(path.glob("*.jsonl"))
         if not found:
@@ -126,10 +131,15 @@ def _read_file(path: Path) -> Iterator[Label]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _read_row(line, f"{path}:{number}")
+                yield read_label(line, f"{path}:{number}")
 
 
-def _read_row(line: bytes, where: str) -> Label:
+def read_label(line: bytes, where: str) -> Label:
+    """Return the label in one line.
+
+    Raises:
+        InputError: if it is none, naming `where` it stands, the field and what is accepted.
+    """
     try:
         return Label.model_validate_json(line)
     except ValidationError as error:

@@ -30,7 +30,7 @@ from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits, exceed
 
 REQUIRED: Final = ("transcript_id", "rubric", "judge")
-_FIELDS: Final = frozenset(Verdict.model_fields)
+FIELDS: Final = frozenset(Verdict.model_fields)
 STDIN: Final = Path("-")
 _CHUNK: Final = 500
 # How a verdict was come by. Two machines that asked the same question differ in these, and in nothing that counts.
@@ -54,7 +54,7 @@ _OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "positive": ("is_positive", "flagged", "violation", "misaligned", "value"),
 }
 _SCORES: Final = ("score", "p_positive", "probability")
-_DEFAULT_SCALE: Final = Scale()
+DEFAULT_SCALE: Final = Scale()
 
 
 class Imported(Frozen):
@@ -121,9 +121,9 @@ def read_row(row: Any, where: str, scales: Mapping[str, Scale] | None = None) ->
     for name in REQUIRED:
         if row.get(name) is None:
             raise InputError(f"{where}: no {name!r}{_explain(row, name)}; required are {_required()}")
-    fields = {name: value for name, value in row.items() if name in _FIELDS}
-    extra = tuple(name for name in row if name not in _FIELDS)
-    _decide(fields, row, where, (scales or {}).get(str(row["rubric"]), _DEFAULT_SCALE))
+    fields = {name: value for name, value in row.items() if name in FIELDS}
+    extra = tuple(name for name in row if name not in FIELDS)
+    decide(fields, row, where, (scales or {}).get(str(row["rubric"]), DEFAULT_SCALE))
     if extra and isinstance(fields.get("run", {}), dict):
         fields["run"] = fields.get("run", {}) | {name: row[name] for name in extra}
     try:
@@ -204,8 +204,12 @@ def _parse(line: bytes, origin: Origin, where: str, limits: Limits) -> Any:
     return value
 
 
-def _decide(fields: dict[str, Any], row: Mapping[str, Any], where: str, scale: Scale) -> None:
-    """Set `positive` where only the level is given, and refuse rows whose fields contradict each other."""
+def decide(fields: dict[str, Any], row: Mapping[str, Any], where: str, scale: Scale) -> None:
+    """Set `positive` where only the level is given, and refuse rows whose fields contradict each other.
+
+    Raises:
+        InputError: for a row that says nothing, or two things.
+    """
     level, positive, status = row.get("level"), row.get("positive"), row.get("status")
     if status is not None and status != "ok":
         if level is not None or positive is not None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from judge.calibration.audit import GoldAudit, Texts, audit_gold
 from judge.calibration.comparison import fisher_exact
 from judge.calibration.duplicates import find_twins
+from judge.calibration.matching import match
 from judge.calibration.rivals import find_rivals, logistic, prepare, split_folds
 from judge.cli.main import app
 from judge.gold.model import Label, RaterKind
@@ -70,7 +71,8 @@ def audit(
 ) -> GoldAudit:
     rows = [row for item in range(N) for row in labels(item)]
     said = [row for item in range(N) for row in judges(item)]
-    (found,) = audit_gold(rows, said, texts, positive=["yes"])
+    judges = match(said, rows, positive=["yes"]) if said else []
+    (found,) = audit_gold(rows, judges, texts, positive=["yes"])
     return found
 
 

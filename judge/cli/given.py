@@ -1,0 +1,179 @@
+"""What a command on verdicts and labels is given: the options for them, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from judge.cli.common import open_existing_ledger
+from judge.errors import InputError
+
+if TYPE_CHECKING:
+    from judge.gold.goldset import GoldSet
+    from judge.gold.model import Label
+    from judge.ledger.outcomes import Judged
+    from judge.ledger.verdict import Verdict
+
+_Row = TypeVar("_Row", "Verdict", "Judged")
+
+Verdicts = Annotated[
+    Path | None, typer.Option("--verdicts", metavar="V.jsonl", help="Verdict rows of any judge; default: the ledger.")
+]
+Labels = Annotated[
+    list[Path] | None,
+    typer.Option("--labels", metavar="L.jsonl", help="Label rows, a file or a folder; repeat for more."),
+]
+Positive = Annotated[
+    list[str] | None,
+    typer.Option("--positive", metavar="LABEL", help="A label that counts as positive; repeat for more."),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="Use labels of this rater kind; default: human where there are any."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="FIELD", help="Field of the verdict rows that names what items share."),
+]
+Rubrics = Annotated[list[str] | None, typer.Option("-r", "--rubric", help="Only on these rubrics.")]
+Judges = Annotated[list[str] | None, typer.Option("-m", "--model", help="Only these judges.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", metavar="FIELD", help="Divide by this field of the verdict rows; repeat for more."),
+]
+Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+
+
+def load_verdicts(
+    path: Path | None,
+    ledger: str | None,
+    workspace: Path | None,
+    rubrics: Iterable[str] | None,
+    models: Iterable[str] | None,
+) -> list[Verdict]:
+    """Read verdict rows from a file, else from the ledger, and keep those that are asked for."""
+    if path is None:
+        rows = _ledger_rows(ledger, workspace)
+    else:
+        from judge.ledger.importing import read_rows
+
+        rows = list(read_rows(path).verdicts)
+    return _keep(rows, path, rubrics, models)
+
+
+def load_outcomes(
+    path: Path | None,
+    ledger: str | None,
+    workspace: Path | None,
+    rubrics: Iterable[str] | None,
+    models: Iterable[str] | None,
+) -> list[Judged]:
+    """As `load_verdicts`, where nothing but the outcomes is needed: much faster from a file."""
+    rows: list[Judged] = []
+    if path is None:
+        rows += _ledger_rows(ledger, workspace)
+    else:
+        from judge.ledger.outcomes import read_outcomes
+
+        rows += read_outcomes(path)
+    return _keep(rows, path, rubrics, models)
+
+
+def _ledger_rows(ledger: str | None, workspace: Path | None) -> list[Verdict]:
+    with open_existing_ledger(ledger, workspace) as book:
+        return list(book.verdicts())
+
+
+def _keep(
+    rows: list[_Row], path: Path | None, rubrics: Iterable[str] | None, models: Iterable[str] | None
+) -> list[_Row]:
+    if not rows:
+        where = "the ledger holds no verdict yet" if path is None else f"{path}: no verdict row in this file"
+        raise InputError(f"{where}; next: judge grade, or --verdicts with a file of rows")
+    wanted, judges = set(rubrics or ()), set(models or ())
+    if not wanted and not judges:
+        return rows
+    kept = [row for row in rows if (not wanted or row.rubric in wanted) and (not judges or row.judge in judges)]
+    if not kept:
+        raise InputError(
+            f"no verdict is left of {len(rows)}: rubrics are {', '.join(sorted({row.rubric for row in rows})) or 'none'}, "
+            f"judges are {', '.join(sorted({row.judge for row in rows})) or 'none'}"
+        )
+    return kept
+
+
+def check_fields(rows: Sequence[Judged], by: Iterable[str] | None, cluster: str | None) -> None:
+    """See that some verdict has each field to divide or cluster by: a name that none has would make one group of all.
+
+    Raises:
+        InputError: for a field that no verdict has.
+    """
+    from judge.text import one_line, quoted
+
+    known = sorted({name for row in rows for name in row.run})
+    for option, name in [*(("--by", name) for name in by or ()), *([("--cluster", cluster)] if cluster else [])]:
+        if name not in known:
+            listed = ", ".join(one_line(field, 40) for field in known[:20]) or "none"
+            raise InputError(f"{option} {quoted(name)}: no verdict has this field; fields are {listed}")
+
+
+def check_kinds(kinds: Iterable[str] | None) -> None:
+    """See that each rater kind is one.
+
+    Raises:
+        InputError: for any other word.
+    """
+    from typing import get_args
+
+    from judge.gold.model import RaterKind
+    from judge.text import quoted
+
+    for kind in kinds or ():
+        if kind not in get_args(RaterKind):
+            raise InputError(f"--kind {quoted(kind)}: no such rater kind; kinds are {', '.join(get_args(RaterKind))}")
+
+
+def load_scales(rubrics: Iterable[str], workspace: Path | None) -> dict[str, Any]:
+    """The scales of those rubrics that are here; labels of any other must speak for themselves."""
+    from judge.rubrics.loading import list_rubrics, load_rubric
+    from judge.workspace import resolve_workspace
+
+    here = resolve_workspace(workspace)
+    known = {listed.id for listed in list_rubrics(here)}
+    return {name: load_rubric(name, here).scale for name in rubrics if name in known}
+
+
+def gold_beside(paths: list[Path]) -> GoldSet | None:
+    """The gold set that the label folder belongs to: its families are the clusters of every interval."""
+    from judge.gold.goldset import ITEMS, load_gold
+
+    folders = {path.resolve().parent for path in paths if path.is_dir()}
+    found = [folder for folder in folders if (folder / ITEMS).is_file()]
+    return load_gold(found[0]) if len(found) == len(paths) == 1 else None
+
+
+def label_paths(labels: list[Path] | None, workspace: Path | None) -> list[Path]:
+    """Where the labels are: as given, else the folder of the workspace.
+
+    Raises:
+        InputError: if neither is there.
+    """
+    if labels:
+        return labels
+    from judge.workspace import resolve_workspace
+
+    folder = resolve_workspace(workspace)
+    if folder is None or not (folder / "gold" / "labels").is_dir():
+        where = "in a workspace with gold/labels/" if folder is None else f"with labels in {folder / 'gold' / 'labels'}"
+        raise InputError(f"no labels: give --labels FILE, or work {where} (see: judge gold import)")
+    return [folder / "gold" / "labels"]
+
+
+def read_all_labels(paths: list[Path] | None, workspace: Path | None) -> list[Label]:
+    """The labels to work on: as given, else those of the workspace."""
+    from judge.gold.labels import read_labels
+
+    return read_labels(*label_paths(paths, workspace))
