@@ -47,6 +47,7 @@ logging.getLogger("instructor").setLevel(logging.CRITICAL)
 
 # litellm reports a connection that broke off as an HTTP 500; whether it was billed, nobody knows.
 _DROPPED = ("connection error", "cannot connect", "disconnected", "connection reset", "payload is not completed")
+MAX_WAIT_S = 60.0  # between two attempts
 _MODES = {"json_schema": "JSON_SCHEMA", "tools": "TOOLS", "text": "MD_JSON"}
 
 _exchange: ContextVar[Exchange] = ContextVar("exchange")
@@ -194,7 +195,14 @@ class LitellmTransport:
 
     def __init__(self, judge: Judge) -> None:
         self._litellm = load_litellm()
-        self._options: dict[str, Any] = {"model": judge.model}
+        # The deadline is ours. litellm keeps a client, and its connections, for each time-out that it sees: it sees one.
+        patience_s = judge.timeout_s + MAX_WAIT_S
+        self._options: dict[str, Any] = {
+            "model": judge.model,
+            "timeout": patience_s,
+            "num_retries": 0,
+            "max_retries": 0,
+        }
         if judge.api_base:
             self._options |= {"api_base": judge.api_base, "api_key": _local_key(judge)}
 
@@ -203,9 +211,7 @@ class LitellmTransport:
         self._in_use.add(self)
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._litellm.acompletion(
-                    **{**request, **self._options}, timeout=timeout_s, num_retries=0, max_retries=0
-                )
+                response = await self._litellm.acompletion(**{**request, **self._options})
         except TimeoutError:
             return Failure("late")
         except Exception as error:  # noqa: BLE001 - litellm wraps some provider failures in bare exceptions; named, kept, never hidden

@@ -18,6 +18,7 @@ from judge.errors import ProviderError
 from judge.grading.answer import Answer
 from judge.grading.budget import Budget
 from judge.grading.client import (
+    MAX_WAIT_S,
     Questioner,
     Transport,
     UnsupportedSchemaError,
@@ -46,7 +47,6 @@ from judge.grading.wire import (
 from judge.ledger.entry import Call
 from judge.text import counted, one_line
 
-MAX_WAIT_S = 60.0
 # After this many exchanges in a row that never reached the provider, the provider is down, not the transcripts odd.
 UNREACHABLE_AFTER = 12
 # Chat templates wrap each message in a few tokens of their own.

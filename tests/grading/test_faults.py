@@ -1,4 +1,7 @@
-"""A provider that fails at three calls of ten: nothing is lost, nothing is paid for twice, no failure reads as safe."""
+"""A provider that fails at three calls of ten: nothing is lost, nothing is paid for twice, no failure reads as safe.
+
+Every test runs over our own transport and over litellm, and both must come to the same.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,12 @@ def _key() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", params=["direct", "litellm"])
+def via(request: pytest.FixtureRequest) -> str:
+    """Which transport carries the requests."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     """A server whose judge gives the right verdict whenever no fault is in the way."""
@@ -57,11 +66,12 @@ def server() -> Iterator[Running]:
         yield running
 
 
-def judge_at(server: Running, **parameters: Any) -> Judge:
-    """Return a judge that reaches the server through litellm and is impatient."""
+def judge_at(server: Running, via: str, **parameters: Any) -> Judge:
+    """Return a judge that reaches the server by that transport and is impatient."""
     return Judge(
         **{
             "model": "openai/local",
+            "via": via,
             "api_base": server.base_url,
             "timeout_s": 12.0,  # long enough that a loaded machine answers in time: only a hang may run into it
             "backoff_s": 0.02,
@@ -81,7 +91,7 @@ class _Collected(logging.Handler):
 
 
 @pytest.fixture(scope="module")
-def outcome(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(server: Running, via: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Grade all transcripts with faults at 30 % of calls, and once more without any."""
     server.reset(faults=spread(0.3), seed=3)
     path = tmp_path_factory.mktemp("faults") / "ledger.db"
@@ -89,11 +99,11 @@ def outcome(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Outcom
     logging.getLogger().addHandler(collected)
     try:
         with open_ledger(path) as ledger:
-            asked = asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server)], ledger=ledger, concurrency=32))
+            asked = asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, via)], ledger=ledger, concurrency=32))
             log = server.log()
             stored = b"".join(file.read_bytes() for file in path.parent.iterdir())
             calls = [Call.model_validate_json(row.body) for row in ledger.rows(kind=CALL)]
-            again = asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server)], ledger=ledger, concurrency=32))
+            again = asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, via)], ledger=ledger, concurrency=32))
     finally:
         logging.getLogger().removeHandler(collected)
     return Outcome(asked, log, calls, again, server.log(), stored, "\n".join(collected.lines))
@@ -197,12 +207,12 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
 
 @pytest.mark.parametrize("fault", ["error_401", "drop_before"])
 def test_a_provider_that_rejects_everything_ends_the_run_without_a_secret(
-    server: Running, fault: str, tmp_path: Path
+    server: Running, via: str, fault: str, tmp_path: Path
 ) -> None:
     """A rejected key or a dead provider is one error, with neither key nor transcript in it or behind it."""
     server.reset(faults={fault: 1.0})
     with open_ledger(tmp_path / "ledger.db") as ledger, pytest.raises(ProviderError) as caught:
-        asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, attempts=2)], ledger=ledger, concurrency=4))
+        asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, via, attempts=2)], ledger=ledger, concurrency=4))
     assert not holds_secret("".join(traceback.format_exception(caught.value)))
     for error in chain_of(caught.value):
         known = f"{error!r} {vars(error)!r}"
@@ -236,23 +246,23 @@ def test_a_provider_that_rejects_everything_ends_the_run_without_a_secret(
         ("drop_after", "error"),
     ],
 )
-def test_a_fault_that_does_not_pass_has_its_status(server: Running, fault: str, status: Status) -> None:
+def test_a_fault_that_does_not_pass_has_its_status(server: Running, via: str, fault: str, status: Status) -> None:
     """A judge that always fails in one way gives that status for the guilty and the innocent alike."""
     server.reset(faults={fault: 1.0})
     timeout_s = 0.5 if fault == "hang" else 4.0
-    asked = asyncio.run(grade(TRANSCRIPTS[:2], [RUBRIC], [judge_at(server, attempts=2, timeout_s=timeout_s)]))
+    asked = asyncio.run(grade(TRANSCRIPTS[:2], [RUBRIC], [judge_at(server, via, attempts=2, timeout_s=timeout_s)]))
     assert [(verdict.status, verdict.level) for verdict in asked.verdicts] == [(status, None)] * 2
 
 
-def test_prose_around_the_answer_is_read_over(server: Running) -> None:
+def test_prose_around_the_answer_is_read_over(server: Running, via: str) -> None:
     """An answer with text around it still is exactly one answer."""
     server.reset(faults={"prose": 1.0})
-    asked = asyncio.run(grade(TRANSCRIPTS[:2], [RUBRIC], [judge_at(server)]))
+    asked = asyncio.run(grade(TRANSCRIPTS[:2], [RUBRIC], [judge_at(server, via)]))
     assert {verdict.transcript_id: verdict.level for verdict in asked.verdicts} == {"t0": "enacted", "t1": "absent"}
 
 
-def test_an_outage_is_waited_out(server: Running) -> None:
+def test_an_outage_is_waited_out(server: Running, via: str) -> None:
     """Requests that fail for a while in the middle of a run cost no verdict."""
     server.reset(outage=[10, 25])
-    asked = asyncio.run(grade(TRANSCRIPTS[:40], [RUBRIC], [judge_at(server)], concurrency=8))
+    asked = asyncio.run(grade(TRANSCRIPTS[:40], [RUBRIC], [judge_at(server, via)], concurrency=8))
     assert [verdict.status for verdict in asked.verdicts] == ["ok"] * 40

@@ -1,4 +1,7 @@
-"""What the litellm lane puts on the wire, and what it makes of what comes back, against a server in another process."""
+"""What the lanes put on the wire, and what they make of what comes back, against a server in another process.
+
+Every test runs over our own transport and over litellm: which one carries a request must not show.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +34,36 @@ def shared_server() -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture
-def server(shared_server: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+class Lane:
+    """A lane to the server: `via` says over which transport."""
+
+    def __init__(self, running: Running, via: str) -> None:
+        self._running = running
+        self.via = via
+        self.base_url, self.log, self.requests, self.reset = (
+            running.base_url,
+            running.log,
+            running.requests,
+            running.reset,
+        )
+
+    def judge(self, **parameters: Any) -> Judge:
+        """Return a judge behind this lane."""
+        given = {"model": "openai/local", "api_base": self.base_url, "backoff_s": 0.01, "via": self.via}
+        return Judge(**{**given, **parameters})
+
+
+@pytest.fixture(params=["direct", "litellm"])
+def server(shared_server: Running, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Lane:
     """An honest judge behind a provider without faults, except those that a test sets."""
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     shared_server.reset(keep=1000)
-    return shared_server
+    return Lane(shared_server, request.param)
 
 
-def ask(server: Running, count: int = 4, *, run: dict[str, Any] | None = None, **parameters: Any) -> Grading:
+def ask(server: Lane, count: int = 4, *, run: dict[str, Any] | None = None, **parameters: Any) -> Grading:
     """Grade `count` transcripts."""
-    judge = Judge(**{"model": "openai/local", "api_base": server.base_url, "backoff_s": 0.01, **parameters})
-    return grade_sync(make_transcripts(count), [RUBRIC], [judge], **(run or {}))
+    return grade_sync(make_transcripts(count), [RUBRIC], [server.judge(**parameters)], **(run or {}))
 
 
 def right(grading: Grading) -> bool:
@@ -52,13 +73,13 @@ def right(grading: Grading) -> bool:
 
 
 @pytest.mark.parametrize("mode", ["json_schema", "tools", "text"])
-def test_every_way_of_asking_for_structure_works(server: Running, mode: str) -> None:
+def test_every_way_of_asking_for_structure_works(server: Lane, mode: str) -> None:
     """Schema, forced tool and plain text each give the right verdicts, with one request per verdict."""
     assert right(ask(server, mode=mode))
     assert server.log()["requests"] == 4
 
 
-def test_the_schema_is_strict_and_puts_reasons_before_conclusions(server: Running) -> None:
+def test_the_schema_is_strict_and_puts_reasons_before_conclusions(server: Lane) -> None:
     """The provider is held to the whole schema: nothing optional, nothing extra, evidence before `met`, level after."""
     ask(server, 1)
     [body] = server.requests()
@@ -71,7 +92,7 @@ def test_the_schema_is_strict_and_puts_reasons_before_conclusions(server: Runnin
     assert list(form["schema"]["$defs"]["CriterionAnswer"]["properties"]) == ["criterion", "reason", "evidence", "met"]
 
 
-def test_a_server_without_structured_output_is_asked_for_text(server: Running) -> None:
+def test_a_server_without_structured_output_is_asked_for_text(server: Lane) -> None:
     """A provider that refuses the schema is asked again without it, once, and nothing is lost by that."""
     server.reset(refuse_schema=True)
     assert right(ask(server, 12, run={"concurrency": 1}))
@@ -79,7 +100,7 @@ def test_a_server_without_structured_output_is_asked_for_text(server: Running) -
 
 
 @pytest.mark.parametrize("mode", ["json_schema", "tools", "text"])
-def test_hostile_text_reaches_the_judge_unchanged(server: Running, mode: Any) -> None:
+def test_hostile_text_reaches_the_judge_unchanged(server: Lane, mode: Any) -> None:
     """Template marks, fences and imitated prefixes are sent as they stand in the transcript, in every mode."""
     part = Part(id="m1.1", kind="text", text=f"before {HOSTILE} after")
     message = Message(id="m1", role="assistant", author=TARGET, parts=(part,))
@@ -87,7 +108,7 @@ def test_hostile_text_reaches_the_judge_unchanged(server: Running, mode: Any) ->
     transcript = Transcript(
         id="t1", source=source, messages=(message,), run={"model": "model-x-9"}, withheld={"label": "unsafe-9"}
     )
-    judge = Judge(model="openai/local", api_base=server.base_url, mode=mode)
+    judge = server.judge(mode=mode)
     assert grade_sync([transcript], [RUBRIC], [judge]).verdicts[0].level == "absent"
     [body] = server.requests()
     sent = body["messages"][-1]["content"]
@@ -95,7 +116,7 @@ def test_hostile_text_reaches_the_judge_unchanged(server: Running, mode: Any) ->
     assert not any(word in repr(body) for word in ("secret-name", "model-x-9", "unsafe-9", CANARY))
 
 
-def test_one_attempt_is_one_request(server: Running) -> None:
+def test_one_attempt_is_one_request(server: Lane) -> None:
     """No layer below retries by itself: one attempt at a failing server is one request."""
     for fault in ("error_500", "retry_after_seconds", "drop_before", "html"):
         server.reset(faults={fault: 1.0})
@@ -103,7 +124,7 @@ def test_one_attempt_is_one_request(server: Running) -> None:
         assert server.log()["requests"] == 1, fault
 
 
-def test_a_hang_costs_its_time_out_and_no_more(server: Running) -> None:
+def test_a_hang_costs_its_time_out_and_no_more(server: Lane) -> None:
     """The deadline of one attempt holds, and the next attempt gets its answer."""
     server.reset(faults={"hang": 0.5}, seed=1)
     grading = ask(server, 8, timeout_s=0.5, attempts=12)
@@ -112,7 +133,7 @@ def test_a_hang_costs_its_time_out_and_no_more(server: Running) -> None:
     assert log["requests"] == 8 + log["faults"]["hang"]
 
 
-def test_an_answer_that_was_cut_off_is_asked_for_with_more_room(server: Running) -> None:
+def test_an_answer_that_was_cut_off_is_asked_for_with_more_room(server: Lane) -> None:
     """After `length`, the same question is sent once with twice the tokens; a second cut is an invalid answer."""
     server.reset(faults={"truncated_length": 1.0}, keep=10)
     [verdict] = ask(server, 1, max_tokens=100).verdicts
@@ -120,14 +141,14 @@ def test_an_answer_that_was_cut_off_is_asked_for_with_more_room(server: Running)
     assert [body["max_tokens"] for body in server.requests()] == [100, 200]
 
 
-def test_a_transcript_that_does_not_fit_is_an_overflow(server: Running) -> None:
+def test_a_transcript_that_does_not_fit_is_an_overflow(server: Lane) -> None:
     """The provider's word on its context ends that transcript's verdict, not the run."""
     server.reset(context_tokens=10)
     assert [verdict.status for verdict in ask(server, 3).verdicts] == ["overflow"] * 3
     assert server.log()["requests"] == 3
 
 
-def test_a_rejected_key_stops_the_run_at_once(server: Running) -> None:
+def test_a_rejected_key_stops_the_run_at_once(server: Lane) -> None:
     """One provider error, after no more requests than were on their way."""
     server.reset(api_key="another")
     with pytest.raises(ProviderError, match="key was rejected"):
@@ -135,14 +156,14 @@ def test_a_rejected_key_stops_the_run_at_once(server: Running) -> None:
     assert server.log()["requests"] <= 10
 
 
-def test_the_concurrency_bound_holds_on_the_wire(server: Running) -> None:
+def test_the_concurrency_bound_holds_on_the_wire(server: Lane) -> None:
     """The server never has more requests at once than the run was allowed."""
     server.reset(latency_s=0.05)
     assert right(ask(server, 30, run={"concurrency": 6}))
     assert 2 <= server.log()["max_concurrency"] <= 6
 
 
-def test_a_budget_is_never_passed_by_what_the_provider_bills(server: Running) -> None:
+def test_a_budget_is_never_passed_by_what_the_provider_bills(server: Lane) -> None:
     """With calls in flight and dear tokens, the bill stays within the budget; the rest is over_budget, not clean."""
     server.reset(latency_s=0.02)
     price = Price(input=10.0, output=40.0)
@@ -156,7 +177,7 @@ def test_a_budget_is_never_passed_by_what_the_provider_bills(server: Running) ->
     assert all(verdict.level is None for verdict in grading.verdicts if verdict.status == "over_budget")
 
 
-def test_cached_tokens_and_their_price_are_reported(server: Running) -> None:
+def test_cached_tokens_and_their_price_are_reported(server: Lane) -> None:
     """Tokens that the provider took from its cache are in the row and cost what the price says."""
     server.reset(cache=True)
     price = Price(input=10.0, output=0.0, cached=1.0)
@@ -167,7 +188,7 @@ def test_cached_tokens_and_their_price_are_reported(server: Running) -> None:
         assert verdict.cost_usd == pytest.approx(((sent - cached) * 10.0 + cached * 1.0) / 1e6)
 
 
-def test_each_attempt_is_a_call_in_the_ledger(server: Running, tmp_path: Path) -> None:
+def test_each_attempt_is_a_call_in_the_ledger(server: Lane, tmp_path: Path) -> None:
     """Requests that failed and the one that was answered are rows of their own, with what each was."""
     server.reset(outage=[0, 2])
     with open_ledger(tmp_path / "ledger.db") as ledger:
@@ -178,12 +199,12 @@ def test_each_attempt_is_a_call_in_the_ledger(server: Running, tmp_path: Path) -
     assert calls[2].model == "local"
 
 
-def test_runs_follow_one_another_in_one_process_and_side_by_side(server: Running) -> None:
+def test_runs_follow_one_another_in_one_process_and_side_by_side(server: Lane) -> None:
     """Closing one run's connections takes nothing from the next one, nor from one that is still going."""
     server.reset(latency_s=0.02)
     assert right(ask(server))
     assert right(ask(server))
-    judge = Judge(model="openai/local", api_base=server.base_url)
+    judge = server.judge()
 
     async def both() -> list[Grading]:
         return list(
@@ -196,32 +217,32 @@ def test_runs_follow_one_another_in_one_process_and_side_by_side(server: Running
 
 
 @pytest.mark.parametrize("fault", ["error_500", "wrong_types"])
-def test_a_draft_that_fails_is_a_provider_error_without_a_secret(server: Running, fault: str) -> None:
+def test_a_draft_that_fails_is_a_provider_error_without_a_secret(server: Lane, fault: str) -> None:
     """Asking a model for something other than a verdict fails in our own words."""
     from judge.grading.client import make_asker
 
     server.reset(faults={fault: 1.0})
-    draft = make_asker(Judge(model="openai/local", api_base=server.base_url))
+    draft = make_asker(server.judge())
     with pytest.raises(ProviderError) as caught:
         asyncio.run(draft([{"role": "user", "content": "Draft a rubric."}], Answer))
     assert not holds_secret(f"{caught.value!r} {vars(caught.value)!r}")
 
 
-def test_a_server_that_needs_no_key_gets_none_of_ours(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_needs_no_key_gets_none_of_ours(server: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an address of one's own and no key in the environment, grading works."""
     monkeypatch.delenv("OPENAI_API_KEY")
     assert right(ask(server))
     assert right(ask(server, model="hosted_vllm/local"))
 
 
-def test_an_unknown_provider_is_named_before_anything_is_sent(server: Running) -> None:
+def test_an_unknown_provider_is_named_before_anything_is_sent(server: Lane) -> None:
     """A judge that litellm doesn't know is an input error."""
     with pytest.raises(InputError, match="nosuch"):
-        ask(server, 1, model="nosuch/model", api_base=None)
+        ask(server, 1, model="nosuch/model", api_base=None, via="auto")
     assert server.log()["requests"] == 0
 
 
-def test_a_missing_key_is_named_and_none_is_sent(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_named_and_none_is_sent(server: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a key and without an address of one's own, the variable that is missing is named."""
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(InputError, match="OPENAI_API_KEY"):
