@@ -15,6 +15,7 @@ from judge.text import quoted
 from judge.transcripts.building import maker
 from judge.transcripts.limits import exceed
 from judge.transcripts.model import (
+    SCHEMA,
     TARGET,
     Link,
     Message,
@@ -53,6 +54,8 @@ ORIGINS: Final[dict[Role, Origin]] = {"tool": "tool", "environment": "tool", "sy
 _NO_PART: Final[dict[str, Any]] = {name: field.default for name, field in Part.model_fields.items()}
 _make_part: Final = maker(Part)
 _make_message: Final = maker(Message)
+_make_source: Final = maker(Source)
+_make_transcript: Final = maker(Transcript)
 
 
 class Draft:
@@ -162,8 +165,8 @@ class Draft:
         parts = _Linker(self._pieces).link()
         if parts.orphans:
             self.warn("result_without_call", "tool results that answer no call of this transcript")
-        kinds = {part.kind for one in parts.parts for part in one}
-        has_system = any(fields["role"] == "system" for fields in self._messages)
+        kinds = {piece.kind for pieces in self._pieces for piece in pieces}
+        has_system = "system" in {fields["role"] for fields in self._messages}
         complete: dict[str, Presence] = {
             "system_prompt": "present" if has_system else "unknown",
             "reasoning": "present" if "reasoning" in kinds else "unknown",
@@ -172,22 +175,25 @@ class Draft:
             ),
             **self.complete,
         }
-        return Transcript(
-            id=self.record.sha256[:16],
-            native_id=self.native_id,
-            source=source,
-            messages=self._finished(parts.parts),
-            tools=tuple(self.tools),
-            run={name: value for name, value in self.run.items() if value not in (None, "", [], {})},
-            withheld={name: value for name, value in self.withheld.items() if value not in ("", [], {})},
-            warnings=(*self.record.warnings, *self._collected()),
-            complete=complete,
+        return _make_transcript(
+            {
+                "schema_": SCHEMA,
+                "id": self.record.sha256[:16],
+                "native_id": self.native_id,
+                "source": source,
+                "messages": self._finished(parts.parts),
+                "tools": tuple(self.tools),
+                "run": {name: value for name, value in self.run.items() if value not in (None, "", [], {})},
+                "withheld": {name: value for name, value in self.withheld.items() if value not in ("", [], {})},
+                "warnings": (*self.record.warnings, *self._collected()),
+                "complete": complete,
+            }
         )
 
-    def _finished(self, parts: list[list[Part]]) -> tuple[Message, ...]:
+    def _finished(self, parts: list[tuple[Part, ...]]) -> tuple[Message, ...]:
         for number, (fields, found) in enumerate(zip(self._messages, parts, strict=True), 1):
             fields["id"] = f"m{number}"
-            fields["parts"] = tuple(found)
+            fields["parts"] = found
         return tuple(map(_make_message, self._messages))
 
     def _collected(self) -> list[Warn]:
@@ -202,14 +208,16 @@ class Draft:
 
     def _source(self) -> Source:
         opened = self.record.opened
-        return Source(
-            uri=opened.uri,
-            member=self.record.member,
-            locator=self.record.locator,
-            format=self._format,
-            format_version=self._version,
-            sha256=opened.sha256,
-            size=opened.size,
+        return _make_source(
+            {
+                "uri": opened.uri,
+                "member": self.record.member,
+                "locator": self.record.locator,
+                "format": self._format,
+                "format_version": self._version,
+                "sha256": opened.sha256,
+                "size": opened.size,
+            }
         )
 
 
@@ -233,7 +241,7 @@ class _Linker:
         self._answers: dict[str, tuple[str | None, Link]] = {}
         self._status: dict[str, Any] = {}
         self.orphans = 0
-        self.parts: list[list[Part]] = []
+        self.parts: list[tuple[Part, ...]] = []
 
     def link(self) -> _Linker:
         """Resolve everything; `parts` then holds the finished parts by message."""
@@ -252,8 +260,12 @@ class _Linker:
                 else:
                     answering = True
                     self._answer(part_id, piece)
+        part = self._part
         for number, pieces in enumerate(self._pieces, 1):
-            self.parts.append([self._part(f"m{number}.{index}", piece) for index, piece in enumerate(pieces, 1)])
+            if len(pieces) == 1:
+                self.parts.append((part(f"m{number}.1", pieces[0]),))
+            else:
+                self.parts.append(tuple([part(f"m{number}.{index}", piece) for index, piece in enumerate(pieces, 1)]))
         return self
 
     def _answer(self, part_id: str, piece: Piece) -> None:
@@ -271,6 +283,8 @@ class _Linker:
     def _same_id(self, piece: Piece) -> _Call | None:
         """The call with the result's id: ids repeat, so the first open one of the latest batch that has any."""
         matching = self._by_id.get(piece.native_id or "", [])
+        if len(matching) == 1:
+            return matching[0]
         recent = [one for one in matching[-_LOOK_BACK:] if not one.answered]
         if recent:
             return next(one for one in recent if one.batch == recent[-1].batch)
@@ -294,9 +308,10 @@ class _Linker:
 
     def _part(self, part_id: str, piece: Piece) -> Part:
         fields = {**_NO_PART, **piece.__dict__, "id": part_id}
-        if piece.kind == "tool_call":
+        kind = piece.kind
+        if kind == "tool_call":
             fields["status"] = piece.status or self._status.get(part_id, "unknown")
-        elif piece.kind == "tool_result":
+        elif kind == "tool_result":
             fields["answers"], fields["link"] = self._answers[part_id]
         return _make_part(fields)
 

@@ -49,41 +49,58 @@ class Origin(NamedTuple):
     byte: int = 0
 
 
-def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:
-    r"""Return the value of one JSON text and what was assumed in reading it.
+UNSURE: Final = object()
+_NOWHERE: Final = Origin("")
 
-    The value is written out again. Where that gives the same bytes (most harnesses write compact JSON), no key stood
-    twice and no number was changed. Otherwise colons tell that no object has a key twice: the text then has exactly as
-    many as what was written, because those inside strings are the same in both. One written as \\u003a would spoil the
-    count, and a number of nineteen digits may have been rounded; then a slower reading decides.
+
+def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:
+    """Return the value of one JSON text and what was assumed in reading it.
 
     With `mend`, a text that merely ends too early gives everything that is complete in it.
 
     Raises:
         InputError: for text that is no JSON (with line and byte), a duplicate key, or a limit.
     """
-    try:
-        value = orjson.loads(raw)
-        written = orjson.dumps(value)
-    except orjson.JSONDecodeError:
-        return _read_again(raw, origin, limits, mend=mend)
-    except orjson.JSONEncodeError:  # nested too deeply to be written
-        return _read_again(raw, origin, limits, mend=False)
-    look = False
-    if written != raw:
-        if raw.count(b":") != written.count(b":") or b"\\u003" in raw:
-            return _read_again(raw, origin, limits, mend=False)
-        look = _NINETEEN in raw.translate(_DIGITS)
-    if (look or _may_exceed(raw, limits)) and _survey(value, origin, limits):
-        return _read_again(raw, origin, limits, mend=False)
+    value = parse_quickly(raw, limits)
+    if value is UNSURE:
+        return parse_carefully(raw, origin, limits, mend=mend)
     return value, ()
 
 
-def _may_exceed(raw: bytes, limits: Limits) -> bool:
-    """Whether a text could be too deep or too wide, by what each level and each key costs in it; most cannot."""
-    return raw.count(b"{") + raw.count(b"[") > limits.depth or (
-        len(raw) > 4 * limits.keys and raw.count(b":") > limits.keys
-    )
+def parse_quickly(raw: bytes, limits: Limits) -> Any:
+    r"""Return the value of a JSON text that is beyond doubt, else `UNSURE`.
+
+    The value is written out again. Where that gives the same bytes (most harnesses write compact JSON), no key stood
+    twice and no number was changed. Otherwise colons tell that no object has a key twice: the text then has exactly as
+    many as what was written, because those inside strings are the same in both. One written as \u003a would spoil the
+    count, and a number of nineteen digits may have been rounded; then the careful reading decides.
+    """
+    try:
+        value = orjson.loads(raw)
+        written = orjson.dumps(value)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter when it is nested too deeply to be written
+        return UNSURE
+    odd = False
+    if written != raw:
+        if raw.count(b":") != written.count(b":") or (b"\\u003" in raw and b"\\u003a" in raw.lower()):
+            return UNSURE
+        odd = _NINETEEN in raw.translate(_DIGITS)
+    # What each level and each key costs in a text says that most are neither too deep nor too wide.
+    if (
+        odd
+        or raw.count(b"{") + raw.count(b"[") > limits.depth
+        or (len(raw) > 4 * limits.keys and raw.count(b":") > limits.keys)
+    ):
+        return value if _is_tame(value, limits) else UNSURE
+    return value
+
+
+def _is_tame(value: Any, limits: Limits) -> bool:
+    """Whether a value is within depth and width and holds no number that orjson may have changed."""
+    try:
+        return not _survey(value, _NOWHERE, limits)
+    except InputError:
+        return False
 
 
 def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
@@ -112,7 +129,8 @@ def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
     return odd
 
 
-def _read_again(raw: bytes, origin: Origin, limits: Limits, *, mend: bool) -> tuple[Any, tuple[Warn, ...]]:
+def parse_carefully(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:
+    """Return what `parse` returns, without a short cut: the standard library reads, and every bracket is looked at."""
     warnings: list[Warn] = []
     text = _decode(raw, origin, warnings)
     scan = _scan(text, origin, limits)

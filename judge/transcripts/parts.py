@@ -39,10 +39,9 @@ class Piece:
     link: Link | None = None  # for a result: a link better than matching ids, where the harness records one
 
     def __init__(self, kind: PartKind, text: str = "", **others: Any) -> None:
+        self.__dict__ = others
         self.kind = kind
         self.text = text
-        if others:
-            self.__dict__.update(others)
 
 
 def obj(value: Any) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def seq(value: Any) -> list[Any]:
 
 def objs(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a list; anything else in it is left out."""
-    return [item for item in seq(value) if isinstance(item, dict)]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def string(value: Any) -> str:
@@ -91,7 +90,12 @@ def arguments(value: Any) -> str:
             return value
         value = decoded
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {compact(item) if item is not None else 'null'}" for name, item in value.items())
+        return "\n".join(
+            [
+                f"{name}: {item if type(item) is str else compact(item) if item is not None else 'null'}"
+                for name, item in value.items()
+            ]
+        )
     return compact(value)
 
 

@@ -6,9 +6,11 @@ special files, or touches the network.
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from judge.errors import InputError
@@ -124,24 +126,39 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
         InputError: when the file as a whole cannot be read.
     """
     seen = Seen()
-    for record in using.records(opened):
-        if isinstance(record, Unreadable):
-            yield record
-        else:
-            yield from _transcribe(using, record, seen)
+    found = using.records(opened)
+    while True:
+        with _no_collection():
+            record = next(found, None)
+            item = _transcribe(using, record, seen) if isinstance(record, Record) else record
+        if record is None:
+            return
+        if item is not None:
+            yield item
 
 
-def _transcribe(using: Reader, record: Record, seen: Seen) -> Iterator[Transcript | Unreadable]:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _transcribe(using: Reader, record: Record, seen: Seen) -> Transcript | Unreadable | None:
     try:
         transcript = using.transcribe(record)
     except InputError as error:
         where = "#".join(part for part in (record.opened.uri, record.member, record.locator) if part)
-        yield Unreadable(where, str(error), refused=isinstance(error, RefusedError))
-        return
+        return Unreadable(where, str(error), refused=isinstance(error, RefusedError))
     if transcript is None:
-        return
+        return None
     times = seen.count(transcript.id)
-    yield transcript if times == 1 else transcript.model_copy(update={"id": f"{transcript.id}-{times}"})
+    return transcript if times == 1 else transcript.model_copy(update={"id": f"{transcript.id}-{times}"})
 
 
 def _detect(opened: Opened) -> Detection:

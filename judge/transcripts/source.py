@@ -20,13 +20,14 @@ from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.archive import Archive
 from judge.transcripts.building import maker
-from judge.transcripts.jsontext import Origin, parse
+from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
 from judge.transcripts.limits import Limits, check_file, exceed
 from judge.transcripts.model import Pointer, Warn
 
 Container = Literal["json", "jsonl", "zip", "parquet", "sqlite", "text"]
 HEAD: Final = 256 * 1024
 _CHUNK: Final = 1024 * 1024
+_BUFFER: Final = 256 * 1024
 _SORTED: Final = orjson.OPT_SORT_KEYS
 _sha256: Final = hashlib.sha256
 _make_pointer: Final = maker(Pointer)
@@ -97,9 +98,7 @@ class Record:
     def point_row(self, row: Row) -> Pointer:
         """Return the pointer to a whole line."""
         digest = _sha256(row.raw).hexdigest()
-        return _make_pointer(
-            {"member": row.member, "start": row.start, "end": row.end, "path": None, "sha256": digest}
-        )
+        return _make_pointer({"member": row.member, "start": row.start, "end": row.end, "path": None, "sha256": digest})
 
 
 class Opened:
@@ -208,7 +207,7 @@ class Opened:
         yield from begun
         number, start = (begun[-1].number, begun[-1].end) if begun else (0, 0)
         most = self.limits.file_bytes
-        with self.path.open("rb") as stream:
+        with self.path.open("rb", buffering=_BUFFER) as stream:
             stream.seek(start)
             if begun:
                 start += len(stream.readline())  # what was stripped from the last of them
@@ -221,13 +220,17 @@ class Opened:
                 start += len(line)
 
     def _row(self, number: int, start: int, raw: bytes, line: bytes) -> Row:
-        begin = start if line[0] == raw[0] else start + line.index(raw[:1])
-        end = begin + len(raw)
+        if line[0] != raw[0]:
+            start += line.index(raw[:1])
+        end = start + len(raw)
+        value = parse_quickly(raw, self.limits)
+        if value is not UNSURE:
+            return Row(number, start, end, raw, value)
         try:
-            value, warnings = parse(raw, Origin(self.uri, number, begin), self.limits)
+            value, warnings = parse_carefully(raw, Origin(self.uri, number, start), self.limits)
         except InputError as error:
-            return Row(number, begin, end, raw, broken=str(error))
-        return Row(number, begin, end, raw, value, warnings)
+            return Row(number, start, end, raw, broken=str(error))
+        return Row(number, start, end, raw, value, warnings)
 
     @cached_property
     def archive(self) -> Archive:

@@ -51,14 +51,15 @@ def transcribe(record: Record) -> Transcript | None:
         role = ROLES.get(string(message.get("role")), "event")
         pieces = message_pieces(message, draft)
         if role == "assistant":  # some pipelines write their reasoning as tags into the text
-            pieces = [part for piece in pieces for part in _untagged(piece)]
-        if role == "tool":
-            made = obj(message.get("tool_call"))
-            function = made.get("function")
-            pieces[0].tool = string(function) or maybe(obj(function).get("name")) or pieces[0].tool
-            pieces[0].status = "error" if string(message.get("error")) else "ok"
-            if string(message.get("error")) and not pieces[0].text:
-                pieces[0].text = message["error"]
+            if any([piece.kind == "text" and "<thinking>" in piece.text for piece in pieces]):
+                pieces = [part for piece in pieces for part in _untagged(piece)]
+        elif role == "tool":
+            function = obj(message.get("tool_call")).get("function")
+            error = string(message.get("error"))
+            answer = pieces[0]
+            answer.tool = string(function) or maybe(obj(function).get("name")) or answer.tool
+            answer.status = "error" if error else "ok"
+            answer.text = answer.text or error
         draft.say(role, pieces, at=record.point(message, f"/messages/{index}"))
     facts = obj(row.get("metadata")) | row
     draft.run.update({name: facts[name] for name in _FACTS if facts.get(name) is not None})

@@ -143,10 +143,11 @@ def add_message(draft: Draft, message: Any, at: Any, **fields: Any) -> None:
 
 def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     """Return the pieces of one message: reasoning, words, calls, or a result."""
-    role = message.get("role")
     content = message.get("content")
-    if role in ("tool", "function"):
+    if message.get("role") in ("tool", "function"):
         return _result_pieces(message, content, draft)
+    if len(message) == 2 and type(content) is str and content:  # nothing but a role and words, as most messages are
+        return [Piece("text", content)]
     pieces: list[Piece] = []
     thought = message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")
     if isinstance(thought, str):
@@ -154,11 +155,11 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     pieces.extend(content_pieces(content, draft))
     if string(message.get("refusal")):
         pieces.append(text(message["refusal"]))
-    seen = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
-    for item in objs(message.get("tool_calls")):
-        if maybe(item.get("id")) in seen:
-            continue  # the same call as a content block: counted once
-        pieces.append(tool_call(item))
+    if message.get("tool_calls"):
+        seen = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
+        for item in objs(message["tool_calls"]):
+            if maybe(item.get("id")) not in seen:  # the same call as a content block counts once
+                pieces.append(tool_call(item))
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
         pieces.append(call(string(legacy.get("name")), legacy.get("arguments")))
@@ -175,6 +176,8 @@ def tool_call(item: dict[str, Any]) -> Piece:
 
 
 def _result_pieces(message: dict[str, Any], content: Any, draft: Draft) -> list[Piece]:
+    if type(content) is str:
+        return [result(content, native_id=maybe(message.get("tool_call_id")), tool=maybe(message.get("name")))]
     inner = content_pieces(content, draft)
     words = "\n".join(piece.text for piece in inner if piece.kind == "text")
     others = [piece for piece in inner if piece.kind == "attachment"]
