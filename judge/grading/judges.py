@@ -64,6 +64,11 @@ class Judge(Frozen):
         return self.model + (BLIND if self.hides else "")
 
     @property
+    def provider(self) -> str:
+        """Who is behind it, and where: what limits of a provider go by."""
+        return f"{self.model.partition('/')[0]} {self.api_base or ''}".strip()
+
+    @property
     def embedded(self) -> bool:
         """Whether it runs inside this process, without a key, a network or a cost."""
         return self.model.startswith(BASELINE)

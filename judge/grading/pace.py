@@ -27,9 +27,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, Protocol
 
 from judge.errors import ProviderError
+from judge.grading.judges import Judge
+from judge.ledger.entry import CALL, read_call
+from judge.ledger.store import Ledger
 
 WINDOW_S = 60.0
 SLACK_S = 2.0  # within this a request that was sent has arrived
@@ -38,6 +42,7 @@ TRIP_AFTER = 8
 MAX_REST_S = 30.0
 GIVE_UP_AFTER = 24  # attempts at a provider that is down: about ten minutes
 
+_RECENT_ROWS = 20_000
 _CUT = 0.7
 _DEEP_CUT = 0.5  # where the last cut did not help
 _SLOWER = 2.5
@@ -75,6 +80,14 @@ class Pace(Protocol):
 
     async def leave(self, ticket: int, outcome: Outcome) -> None:
         """Say what became of a request that was let in: exactly once for each ticket, cancelled ones included."""
+        ...
+
+
+class Paces(Protocol):
+    """The paces of a run, one for each provider."""
+
+    def of(self, judge: Judge) -> Pace:
+        """Return the pace of a judge's provider: the same one for all its judges."""
         ...
 
 
@@ -244,6 +257,38 @@ class LocalPace:
     def _wake(self) -> None:
         self._wakes_at = math.inf
         self._serve()
+
+
+class LocalPaces:
+    """Paces kept in this process. `rpm` and `tpm` hold for each provider by itself; the rest is as for `LocalPace`."""
+
+    def __init__(self, *, rpm: int | None = None, tpm: int | None = None, ages_s: Iterable[float] = ()) -> None:
+        self._rpm, self._tpm, self._ages_s = rpm, tpm, tuple(ages_s)
+        self._by_provider: dict[str, LocalPace] = {}
+
+    def of(self, judge: Judge) -> Pace:
+        """See `Paces.of`."""
+        if judge.provider not in self._by_provider:
+            pace = LocalPace(rpm=self._rpm, tpm=self._tpm, rest_s=judge.backoff_s, ages_s=self._ages_s)
+            self._by_provider[judge.provider] = pace
+        return self._by_provider[judge.provider]
+
+
+def read_ages(ledger: Ledger, within_s: float = WINDOW_S + SLACK_S) -> list[float]:
+    """Return how many seconds ago the calls of the last minute were sent that a ledger holds, whoever they were sent to.
+
+    A run that was killed has written down the calls that were answered, up to a quarter of a second before its end; of those
+    that were on their way nobody knows.
+    """
+    now = datetime.now(UTC)
+    ages: list[float] = []
+    # A window holds some thousands of calls at most, and a verdict for each or so.
+    for row in ledger.rows(kind=CALL, after=max(0, ledger.head().rows - _RECENT_ROWS)):
+        call = read_call(row.body.decode(), "a recent call")
+        if call.created_at is not None:
+            age_s = (now - datetime.fromisoformat(call.created_at)).total_seconds() + (call.latency_s or 0.0)
+            ages += [age_s] if 0 <= age_s < within_s else []
+    return ages
 
 
 class _Concurrency:

@@ -26,6 +26,7 @@ from judge.grading.embedded import EmbeddedLane, check_embedded
 from judge.grading.exchange import Exchange, Lane, call_key
 from judge.grading.judges import Judge, parse_judge
 from judge.grading.judging import make_verdict, make_verdict_id
+from judge.grading.pace import LocalPaces, Paces
 from judge.grading.replay import Recorder, Recording, ReplayLane, open_recording
 from judge.ledger.entry import Call, Entry
 from judge.ledger.store import REOPENED, Ledger, Select
@@ -251,13 +252,19 @@ async def run(
     retry: Sequence[Status] = REOPENED,
     record: Path | None = None,
     on_progress: Progress | None = None,
+    paces: Paces | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
-    """Yield each verdict once it is on disk, and whether it was there before. Arguments and errors as for `grade`."""
+    """Yield each verdict once it is on disk, and whether it was there before.
+
+    Arguments and errors as for `grade`; `paces` say how fast each provider is asked, by default without limits per minute.
+    """
     async with AsyncExitStack() as stack:
-        lanes = [open_lane(judge, budget) for judge in judges]
+        rubrics, paces = tuple(rubrics), paces or LocalPaces()
+        repeats = len(rubrics) > 1 or samples != 1
+        lanes = [open_lane(judge, budget, paces, repeats=repeats) for judge in judges]
         for _, lane in lanes:
             stack.push_async_callback(lane.close)
-        plan = Plan(tuple(rubrics), tuple(judge for judge, _ in lanes), samples)
+        plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
         tally = Tally()
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
@@ -272,8 +279,10 @@ async def run(
                 )
 
 
-def open_lane(judge: Judge, budget: Budget) -> tuple[Judge, Lane]:
+def open_lane(judge: Judge, budget: Budget, paces: Paces | None = None, *, repeats: bool = True) -> tuple[Judge, Lane]:
     """Choose how a judge is reached; a recording answers in the name of the judge that was recorded.
+
+    `repeats` says whether more than one question is asked of a transcript, so that a provider's cache pays.
 
     Raises:
         InputError: if the judge cannot work, or a budget is set and its price is unknown.
@@ -294,7 +303,7 @@ def open_lane(judge: Judge, budget: Budget) -> tuple[Judge, Lane]:
             f"--budget: the price of {judge.model!r} is unknown, so a budget cannot be kept; "
             "give it in USD per million tokens: --price INPUT/OUTPUT"
         )
-    return judge, LLMLane(judge, budget)
+    return judge, LLMLane(judge, budget, paces.of(judge) if paces else None, repeats=repeats)
 
 
 class Scheduler:

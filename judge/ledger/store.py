@@ -151,6 +151,21 @@ class Ledger(ABC):
         rows, sha256 = self._end()
         return Head(rows, sha256.hex())
 
+    def hash_at(self, seq: int) -> bytes:
+        """Return the hash of an entry, which the next one continues from; 0 gives what the first continues from.
+
+        Raises:
+            IntegrityError: if the entry is missing or has none.
+        """
+        if seq == 0:
+            return genesis(self.meta)
+        found = self._query("SELECT sha256 FROM entry WHERE seq = ?", (seq,))
+        if not found or not isinstance(found[0][0], bytes):
+            raise IntegrityError(
+                f"{self._place(seq)}: is missing or has no hash; find out more with: judge ledger verify"
+            )
+        return found[0][0]
+
     def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
         """Return the latest status of those verdicts that are in the ledger; the others are not in the result."""
         return self._statuses(list(verdict_ids))
@@ -171,8 +186,8 @@ class Ledger(ABC):
         )
         return [read_call(body, self._place(seq)) for seq, body in found]
 
-    def rows(self, *, kind: str | None = None, key: str | None = None) -> Iterator[Row]:
-        """Every entry in the order in which it was added, or those of one kind and, of these, with one key."""
+    def rows(self, *, kind: str | None = None, key: str | None = None, after: int = 0) -> Iterator[Row]:
+        """Every entry after this one in the order in which it was added, or those of one kind and, of these, with one key."""
         limits = {"e.kind": kind, "e.key": key}
         where = "".join(f" AND {name} = ?" for name, value in limits.items() if value is not None)
         values = [value for value in limits.values() if value is not None]
@@ -181,7 +196,7 @@ class Ledger(ABC):
             f"SELECT e.seq, e.kind, e.key, {self._body_bytes}, e.sha256, v.seq, {columns} "  # noqa: S608
             f"FROM entry e LEFT JOIN verdict v ON v.seq = e.seq WHERE e.seq > ?{where} ORDER BY e.seq LIMIT {_PAGE}"
         )
-        last = 0
+        last = after
         while page := self._query(sql, (last, *values)):
             for seq, kind_, key_, body, sha256, projected, *columns_ in page:
                 yield Row(seq, kind_, key_, body, sha256, None if projected is None else tuple(columns_))

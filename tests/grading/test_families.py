@@ -80,7 +80,7 @@ class _Lane:
 def test_the_flag_is_on_the_verdict_and_nowhere_in_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict on a model of the judge's family says so; the judge is not told who wrote the transcript."""
     lane = _Lane()
-    monkeypatch.setattr(run_module, "open_lane", lambda judge, _budget: (judge, lane))
+    monkeypatch.setattr(run_module, "open_lane", lambda judge, *_, **__: (judge, lane))
     subjects = [
         transcript(("target", "done"), id="own", run={"models": ["gpt-4o-2024"]}),
         transcript(("target", "done"), id="other", run={"models": ["claude-sonnet-4"]}),

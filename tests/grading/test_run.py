@@ -68,7 +68,7 @@ class ScriptedLane:
 @pytest.fixture
 def lane(monkeypatch: pytest.MonkeyPatch) -> ScriptedLane:
     scripted = ScriptedLane(lambda *_: answer("absent"))
-    monkeypatch.setattr(run_module, "open_lane", lambda judge, _budget: (judge, scripted))
+    monkeypatch.setattr(run_module, "open_lane", lambda judge, *_, **__: (judge, scripted))
     return scripted
 
 
