@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -27,6 +28,8 @@ SIZE: Final = 1_000  # questions in one batch: what waits for it is held in memo
 MAX_BYTES: Final = 90_000_000  # of one batch; OpenAI takes 200 MB and 50,000 questions
 IDLE_S: Final = 1.0  # without a new question, and what was gathered is submitted
 POLL_S: Final = (5.0, 60.0)  # the first look, and the longest wait between two
+_TRIES: Final = 6  # at a provider that never answered
+_T = TypeVar("_T")
 _ENDED: Final = ("completed", "expired", "cancelled", "failed")
 
 
@@ -41,7 +44,7 @@ class State(NamedTuple):
 
 
 class Service(Protocol):
-    """A provider's batch interface."""
+    """A provider's batch interface. Each call raises `UnreachableError`, or `ProviderError` where trying again is no use."""
 
     async def upload(self, lines: bytes) -> str:
         """Hand over the questions; returns the name of their file."""
@@ -92,6 +95,10 @@ class Submitted(Frozen):
         return Entry(BATCH, self.name, self.model_dump(mode="json", exclude_none=True))
 
 
+class UnreachableError(Exception):
+    """The provider cannot be reached for the moment; what was asked of it may or may not have happened."""
+
+
 class UnansweredError(Exception):
     """A question came back without an answer; `code` is the HTTP status that the provider gives, null for none."""
 
@@ -137,6 +144,7 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._batches: dict[str, asyncio.Task[Answers]] = {}
         self._ended: list[Submitted] = []
+        self._reached = False
         # what batches of an earlier run hold
         self._held = {name: one for one in open_batches(shelf, judge_sha256) for name in one.questions}
 
@@ -200,7 +208,7 @@ class Batcher:
             group.batch.set_result(self._batches[name])
 
     async def _submit(self, name: str, lines: dict[str, bytes]) -> Answers:
-        file = await self._service.upload(b"".join(lines.values()))
+        file = await self._insist(lambda: self._service.upload(b"".join(lines.values())))
         # On disk before it is begun: if this run ends here, the next asks the provider which batch was begun on the file.
         batch = self._keep(
             Submitted(
@@ -211,12 +219,22 @@ class Batcher:
                 created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             )
         )
-        batch = self._keep(batch.model_copy(update={"batch": await self._service.submit(file)}))
-        return await self._await(batch)
+        begun = await self._insist(lambda: self._begin_once(file))
+        return await self._await(self._keep(batch.model_copy(update={"batch": begun})))
+
+    async def _begin_once(self, file: str) -> str:
+        """Begin a batch, unless an attempt that seemed to fail has begun it."""
+        try:
+            return await self._service.submit(file)
+        except UnreachableError:
+            found = await self._insist(lambda: self._service.find(file))
+            if found is None:
+                raise
+            return found
 
     async def _resume(self, batch: Submitted) -> Answers:
         if batch.batch is None:
-            found = await self._service.find(batch.file)
+            found = await self._insist(lambda: self._service.find(batch.file))
             if found is None:
                 self._ended.append(batch.model_copy(update={"ended": "never begun"}))
                 return {}
@@ -226,19 +244,41 @@ class Batcher:
     async def _await(self, batch: Submitted) -> Answers:
         name = str(batch.batch)
         wait, longest = self._poll_s
-        while (state := await self._service.look(name)).status not in _ENDED:
+        while (state := await self._insist(lambda: self._service.look(name))).status not in _ENDED:
             self._on_state(name, state)
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, longest)
         self._on_state(name, state)
         answers: Answers = {}
         for file in state.files:
-            for line in (await self._service.fetch(file)).splitlines():
+            for line in (await self._insist(partial(self._service.fetch, file))).splitlines():
                 answers |= _read_line(line)
         self._ended.append(batch.model_copy(update={"ended": state.status}))
         if state.status == "failed":
             raise ProviderError(f"the provider refused a batch of {len(batch.questions)} questions: {state.detail}")
         return answers
+
+    async def _insist(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask until there is an answer: what takes a day outlasts many a broken connection.
+
+        Raises:
+            ProviderError: if the provider was never reached, or what `ask` raises.
+        """
+        wait, longest = self._poll_s
+        tried = 0
+        while True:
+            try:
+                answer = await ask()
+            except UnreachableError as error:
+                tried += 1
+                if tried == _TRIES and not self._reached:
+                    raise ProviderError(f"the batch interface cannot be reached: {error}; see: judge doctor") from None
+                self._on_state("", State("unreachable", detail=str(error)))
+            else:
+                self._reached = True
+                return answer
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, longest)
 
     def _keep(self, batch: Submitted) -> Submitted:
         if self._shelf is not None:

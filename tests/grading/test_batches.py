@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from judge.errors import ProviderError
-from judge.grading.batches import Batcher, State, UnansweredError, open_batches
+from judge.grading.batches import Batcher, State, UnansweredError, UnreachableError, open_batches
 from judge.ledger.store import Ledger, open_ledger
 
 
@@ -27,25 +27,29 @@ class Provider:
         self.refused: set[str] = set()
         self.stop_before_begin = self.stop_after_begin = False
         self.holding = False
+        self.outages = 0
 
     async def upload(self, lines: bytes) -> str:
+        self._may_be_out()
         name = f"file-{len(self.files)}"
         self.files[name] = lines
         return name
 
     async def submit(self, file: str) -> str:
         if self.stop_before_begin:
-            raise ConnectionError
+            raise ProviderError("out of credit")
         name = f"batch-{len(self.batches)}"
         self.batches[name] = file
         if self.stop_after_begin:
-            raise ConnectionError
+            raise ProviderError("out of credit")
+        self._may_be_out()
         return name
 
     async def find(self, file: str) -> str | None:
         return next((name for name, given in self.batches.items() if given == file), None)
 
     async def look(self, batch: str) -> State:
+        self._may_be_out()
         self.looks[batch] = self.looks.get(batch, 0) + 1
         if self.holding or self.looks[batch] < 2:
             return State("in_progress")
@@ -53,6 +57,11 @@ class Provider:
 
     async def fetch(self, file: str) -> bytes:
         return b"\n".join(self._answer(line) for line in self.asked(file.removesuffix("-out")))
+
+    def _may_be_out(self) -> None:
+        if self.outages:
+            self.outages -= 1
+            raise UnreachableError("the connection broke off")
 
     def asked(self, batch: str) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in self.files[self.batches[batch]].splitlines()]
@@ -176,7 +185,7 @@ def test_a_run_that_broke_off_while_submitting_is_made_good(
     """A batch that was begun on the file is found by it, so nothing is paid twice; otherwise it is begun anew."""
     provider.stop_before_begin, provider.stop_after_begin = not begun, begun
     (error,) = asyncio.run(ask_all(make(provider, ledger), "a"))
-    assert isinstance(error, ConnectionError)
+    assert isinstance(error, ProviderError)
     provider.stop_before_begin = provider.stop_after_begin = False
     (first,) = asyncio.run(ask_all(make(provider, ledger), "a"))
     if not begun:
@@ -185,6 +194,29 @@ def test_a_run_that_broke_off_while_submitting_is_made_good(
     assert {"echo": "a"} == first
     assert batches == len(provider.files)
     assert 1 == len(provider.batches)
+
+
+def test_a_provider_that_is_away_for_a_while_is_waited_for(provider: Provider) -> None:
+    """Broken connections end neither the wait nor the batch, and what was begun in spite of one is not begun again."""
+
+    async def asked() -> Any:
+        batcher = make(provider)
+        asking = asyncio.ensure_future(batcher.ask("a", {"q": "a"}))
+        while not provider.files:
+            await asyncio.sleep(0)
+        provider.outages = 9
+        return await asking
+
+    assert {"echo": "a"} == asyncio.run(asked())
+    assert 1 == len(provider.batches)
+
+
+def test_a_provider_that_was_never_there_ends_the_run(provider: Provider) -> None:
+    """A wrong address is said after a few attempts, not waited for."""
+    provider.outages = 99
+    (error,) = asyncio.run(ask_all(make(provider), "a"))
+    assert isinstance(error, ProviderError)
+    assert "cannot be reached" in str(error)
 
 
 def test_only_ended_batches_are_closed(provider: Provider, ledger: Ledger) -> None:
