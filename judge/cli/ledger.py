@@ -30,6 +30,10 @@ app = typer.Typer(
 
 @app.command()
 def verify(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(metavar="[BUNDLE]", help="A replay bundle to check instead (judge show ID --bundle FILE.zip)."),
+    ] = None,
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="HEAD", help="A head noted earlier; it must be in the chain.")
     ] = None,
@@ -39,8 +43,14 @@ def verify(
 ) -> None:
     """Recompute every hash; exit code 5 if anything was changed. Needs no key and no network.
 
+    Of a bundle also every quote is looked up again and the verdict decided again from the recorded answer; with --ledger its
+    entries must be in that ledger, with --expect its ledger must have ended in that head.
+
     Example: judge ledger verify --expect 8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92
     """
+    if bundle is not None:
+        _verify_bundle(bundle, expect, ledger, json=json)
+        return
     from judge.ledger.chain import verify as verify_chain
     from judge.text import one_line
 
@@ -125,6 +135,37 @@ def import_(
     if imported.grouping:
         names = ", ".join(one_line(name, 40) for name in imported.grouping)
         say(f"Fields that a verdict does not have, kept for grouping: {names}", quiet=quiet)
+
+
+def _verify_bundle(path: Path, expect: str | None, ledger: str | None, *, json: bool) -> None:
+    from judge.errors import InputError, IntegrityError
+    from judge.grading.bundling import check_bundle
+    from judge.ledger.bundle import check_against
+    from judge.text import counted, one_line
+
+    where = one_line(str(path), 300)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
+    bundle, checked = check_bundle(data, where)
+    if expect is not None and expect != checked.head:
+        raise IntegrityError(f"{where}: its ledger ended in {checked.head}, not in {one_line(expect, 80)}")
+    if ledger is not None:
+        with open_existing_ledger(ledger, None) as book:
+            check_against(bundle, book, where)
+    if json:
+        print_json({"ok": True, "bundle": str(path)} | checked.model_dump(mode="json"))
+        return
+    level = one_line(checked.level or checked.status, 40)
+    print(f"{where}: verified\n  verdict   {one_line(checked.verdict_id, 40)} {level}")
+    print(
+        f"  entries   {checked.entries:,}{', all in the ledger' if ledger else ''}\n  quotes    {checked.quotes:,} looked up"
+    )
+    print(f"  decided   {'again, with the same result' if checked.rederived else 'not again'}")
+    print(f"  disputes  {counted(checked.decisions, 'decision')}\n  head      {checked.head}")
+    for note in checked.notes:
+        say(f"  note: {note}")
 
 
 def _select(rubric: list[str] | None, model: list[str] | None) -> Select:

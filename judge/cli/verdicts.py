@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,11 @@ from judge.cli.common import (
     say,
 )
 from judge.errors import InputError
+
+if TYPE_CHECKING:
+    from judge.ledger.decisions import Standing
+    from judge.ledger.store import Ledger
+    from judge.ledger.verdict import Verdict
 
 
 def verdicts(
@@ -37,19 +42,21 @@ def verdicts(
 
     Example: judge verdicts --positive -r coercive-leverage
     """
+    from judge.ledger.decisions import stand
     from judge.report.terminal import headline
     from judge.text import counted
 
     with open_existing_ledger(ledger, workspace) as book:
         select = _select(rubric, model, level, status, transcript, positive)
         check_selection(book, select)
-        count = 0
+        count, standing = 0, stand(book)
         for verdict in book.verdicts(select):
             count += 1
+            mark = standing.get(verdict.verdict_id)
             if json:
-                print_json(verdict.model_dump(mode="json"))
+                print_json(verdict.model_dump(mode="json") | _told(mark))
             else:
-                print(headline(verdict))
+                print(headline(verdict) + (f"  [{mark.text}]" if mark else ""))
     say(counted(count, "verdict"), quiet=quiet or json)
 
 
@@ -57,6 +64,14 @@ def show(
     verdict_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a verdict, or its beginning.")],
     source: Annotated[
         list[Path] | None, typer.Option("--source", help="Where its transcript is, if not where it was.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle",
+            metavar="FILE.zip",
+            help="Write everything that the verdict stands on; judge ledger verify FILE.zip checks it offline.",
+        ),
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page of the case, on stdout.")] = False,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where the page goes (with --html).")] = None,
@@ -75,11 +90,20 @@ def show(
         raise InputError("--json and --html: give one of them")
     if to is not None and not html:
         raise InputError("--to FILE: is for the page; give --html as well")
+    if bundle is not None and html:
+        raise InputError("--bundle FILE and --html: give one of them")
+    from judge.ledger.decisions import find_standing, read_matters
+
     where = ledger_path(ledger, workspace)
     with open_existing_ledger(ledger, workspace) as book:
         verdict = book.get(verdict_id)
+        matters = [one for one in read_matters(book).values() if one.dispute.verdict_id == verdict.verdict_id]
+        if bundle is not None:
+            _write_bundle(bundle, book, verdict, source or [], where, workspace, json=json)
+            return
+    mark = find_standing(matters).get(verdict.verdict_id)
     if json:
-        print_json(verdict.model_dump(mode="json"))
+        print_json(verdict.model_dump(mode="json") | _told(mark))
         return
     from judge.transcripts.finding import find_transcript
 
@@ -94,12 +118,56 @@ def show(
         page = render_case(verdict, rubric, transcript, masked=not show_secrets, version=version("transcript-judge"))
         write_text(page, to)
     else:
-        from judge.report.terminal import show_verdict
+        from judge.report.terminal import show_matters, show_verdict
 
-        for line in show_verdict(verdict, rubric, transcript):
+        for line in (*show_verdict(verdict, rubric, transcript), *show_matters(matters)):
             print(line)
     if transcript is None:
         say(f"\nThe transcript is not at {verdict.source!r} as it was; name its file or folder with --source")
+
+
+def _told(mark: Standing | None) -> dict[str, Any]:
+    """What disputes have made of a verdict, beside its row; nothing where nobody disputed it."""
+    if mark is None:
+        return {}
+    decision = mark.decision
+    told = None if decision is None else decision.model_dump(mode="json", exclude={"verdict_id", "transcript_id"})
+    return {"standing": {"state": mark.state, "waiting": mark.waiting, "decision": told}}
+
+
+def _write_bundle(
+    path: Path, book: Ledger, verdict: Verdict, sources: list[Path], where: str, workspace: Path | None, *, json: bool
+) -> None:
+    """Write a verdict's replay bundle, and say what in it is secret: a bundle cannot mask what it has to prove."""
+    from importlib.metadata import version
+
+    from judge.canonical import sha256_hex
+    from judge.grading.bundling import make_bundle
+    from judge.report.secrets import find_secrets
+    from judge.transcripts.finding import find_transcript
+
+    rubric = _find_rubric(verdict.rubric, verdict.rubric_sha256, workspace)
+    transcript = find_transcript(verdict.source, verdict.transcript_id, where, sources)
+    if transcript is None:
+        raise InputError(
+            f"the transcript is not at {verdict.source!r} as it was; name its file or folder with --source"
+        )
+    if rubric is None:
+        raise InputError(f"the rubric {verdict.rubric!r} is not here in the version that the verdict was made on")
+    data = make_bundle(book, verdict, transcript, rubric, {"transcript-judge": version("transcript-judge")})
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}; name another file with --bundle") from None
+    secrets = sum(len(find_secrets(part.text)) for _, part in transcript.parts())
+    if json:
+        told = {"bundle": str(path), "sha256": sha256_hex(data), "bytes": len(data), "secrets": secrets}
+        print_json({"verdict_id": verdict.verdict_id, **told})
+    else:
+        print(path)
+        say(f"Check it anywhere, without a key: judge ledger verify {path}")
+    if secrets:
+        say(f"Its transcript holds {secrets:,} things that look like keys or passwords; a bundle cannot mask them.")
 
 
 def _select(

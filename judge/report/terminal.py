@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from judge.ledger.decisions import Matter
 from judge.ledger.verdict import Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
 from judge.text import counted, one_line, visible
@@ -85,6 +86,28 @@ def show_verdict(verdict: Verdict, rubric: Rubric | None, transcript: Transcript
     if transcript is not None:
         yield ""
         yield from _show_transcript(transcript, verdict)
+
+
+def show_matters(matters: Sequence[Matter]) -> Iterator[str]:
+    """What was disputed about a verdict and how it was decided, in the order in which it was disputed."""
+    for matter in matters:
+        dispute, decision = matter.dispute, matter.decision
+        yield ""
+        yield style(f"disputed by {one_line(dispute.by, 40)}, {one_line(dispute.created_at, 25)}", "bold")
+        yield f"    claim      {one_line(dispute.claim, 300)}"
+        for review in matter.reviews:
+            said = f"{one_line(review.level, 40)}, blind, by {one_line(review.by, 40)}"
+            yield f"    second     {said}" + (f": {one_line(review.rationale, 200)}" if review.rationale else "")
+        if decision is None:
+            yield "    decision   none yet"
+            continue
+        level = f" to {one_line(decision.level, 40)}" if decision.outcome == "overturned" and decision.level else ""
+        yield f"    decision   {decision.outcome}{level} by {one_line(decision.by, 40)} ({decision.reason})"
+        yield f"               {one_line(decision.rationale, 300)}"
+        for path in decision.stale.certificates:
+            yield f"    stale      {one_line(path, 120)}: computed on labels that have changed since"
+        if decision.stale.guideline:
+            yield f"    stale      guideline {decision.stale.guideline[:12]}: it has a gap here"
 
 
 def _outcome(verdict: Verdict) -> str:

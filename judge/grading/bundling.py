@@ -1,0 +1,288 @@
+"""Make the replay bundle of a verdict, and check one: that its quotes are there and its decision follows from its answer.
+
+Offline and without a key: no judge is asked again. What was recorded is read again by the same code that read it then:
+answers are parsed, quotes looked up, the rubric's rule applied, and the result must be the verdict that was kept.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from judge.canonical import canonical_json
+from judge.errors import InputError, IntegrityError
+from judge.frozen import Frozen
+from judge.grading.answer import InvalidAnswerError, Quote, parse_answer
+from judge.grading.decision import Decision, check_answer, decide
+from judge.grading.embedded import rules_sha256
+from judge.grading.evidence import verify_quote
+from judge.grading.exchange import is_conclusive
+from judge.grading.judges import BASELINE, BLIND
+from judge.grading.prompt import draw_boundary, render_prompt, template_sha256
+from judge.grading.view import View
+from judge.ledger.bundle import (
+    ENTRIES,
+    PROMPT,
+    RUBRIC,
+    SCHEMA,
+    TRANSCRIPT,
+    Bundle,
+    Manifest,
+    Origin,
+    encode_entries,
+    pack,
+    read_json,
+    take_entries,
+    unpack,
+)
+from judge.ledger.decisions import DECISION
+from judge.ledger.decisions import Decision as Settled
+from judge.ledger.entry import CALL, VERDICT, Call, read_call, read_verdict
+from judge.ledger.store import Ledger
+from judge.ledger.verdict import Verdict
+from judge.rubrics.model import Rubric
+from judge.transcripts import canonical
+from judge.transcripts.model import Transcript
+
+_SECRET: Final = (
+    SCHEMA.encode()
+)  # of the boundary in the bundle's prompt; that of the run is drawn anew each time and not kept
+_ENDED: Final = {"refused": "refused", "truncated": "invalid", "overflow": "overflow"}
+
+
+class Checked(Frozen):
+    """What a bundle's check found: what was recomputed, and what it could not be."""
+
+    verdict_id: str
+    level: str | None
+    status: str
+    entries: int
+    quotes: int  # looked up again
+    rederived: bool  # whether the verdict was decided again from the recorded answer
+    decisions: int  # of disputes
+    head: str
+    notes: tuple[str, ...] = ()
+
+
+def make_bundle(
+    book: Ledger, verdict: Verdict, transcript: Transcript, rubric: Rubric, made_with: dict[str, str]
+) -> bytes:
+    """Put together the bundle of a verdict.
+
+    What a judge was never shown of the transcript (scores, expected labels, grader notes) is left out.
+
+    Raises:
+        InputError: if transcript or rubric are not those that the verdict was made on.
+    """
+    _require_same(transcript, rubric, verdict, InputError)
+    shown = transcript.model_copy(update={"withheld": {}})
+    members = {
+        TRANSCRIPT: canonical.encode(shown) + b"\n",
+        RUBRIC: canonical_json(rubric.model_dump(mode="json")) + b"\n",
+        ENTRIES: encode_entries(take_entries(book, verdict.verdict_id)),
+    }
+    asked = not verdict.judge.startswith(BASELINE)
+    if asked:
+        members[PROMPT] = _render(shown, rubric, verdict)
+    head = book.head()
+    manifest = Manifest(
+        verdict_id=verdict.verdict_id,
+        transcript_sha256=transcript.content_sha256,
+        rubric_sha256=rubric.sha256,
+        prompt_sha256=template_sha256() if asked else None,
+        ledger=Origin(meta=dict(book.meta), rows=head.rows, head=head.sha256),
+        files={},
+        made_with=made_with,
+    )
+    return pack(manifest, members)
+
+
+def check_bundle(data: bytes, where: str) -> tuple[Bundle, Checked]:
+    """Check a bundle: every hash and link, every quote, and that the verdict follows from what the judge answered.
+
+    Raises:
+        InputError: if the file is no bundle.
+        IntegrityError: naming what does not hold.
+    """
+    bundle = unpack(data, where)
+    transcript, rubric = _read_transcript(bundle, where), _read_rubric(bundle, where)
+    verdict = _read_verdict(bundle, where)
+    _require_same(transcript, rubric, verdict, IntegrityError)
+    if (transcript.content_sha256, rubric.sha256) != (bundle.manifest.transcript_sha256, bundle.manifest.rubric_sha256):
+        raise IntegrityError(f"{where}: transcript or rubric are not those that the manifest names")
+    notes: list[str] = []
+    _check_prompt(bundle, transcript, rubric, verdict, notes, where)
+    again = _decide_again(bundle, transcript, rubric, verdict, notes)
+    if again is not None:
+        _compare(verdict, again, where)
+    quotes = _check_quotes(transcript, rubric, verdict, where) if again is None else _count_quotes(verdict)
+    decisions = _check_decisions(bundle, verdict, where)
+    return bundle, Checked(
+        verdict_id=verdict.verdict_id,
+        level=verdict.level,
+        status=verdict.status,
+        entries=len(bundle.entries),
+        quotes=quotes,
+        rederived=again is not None,
+        decisions=decisions,
+        head=bundle.manifest.ledger.head,
+        notes=tuple(notes),
+    )
+
+
+def _require_same(
+    transcript: Transcript, rubric: Rubric, verdict: Verdict, error: type[InputError] | type[IntegrityError]
+) -> None:
+    if verdict.transcript_id != transcript.id or verdict.transcript_sha256 not in (None, transcript.content_sha256):
+        raise error(f"verdict {verdict.verdict_id}: the transcript is not the one that it was made on")
+    if verdict.rubric_sha256 not in (None, rubric.sha256):
+        raise error(f"verdict {verdict.verdict_id}: the rubric {rubric.id} is not the version that it was made on")
+
+
+def _read_transcript(bundle: Bundle, where: str) -> Transcript:
+    try:
+        return canonical.decode(read_json(bundle.members[TRANSCRIPT], f"{where}: {TRANSCRIPT}"), TRANSCRIPT)
+    except InputError as error:
+        raise IntegrityError(f"{where}: {error}") from None
+
+
+def _read_rubric(bundle: Bundle, where: str) -> Rubric:
+    try:
+        return Rubric.model_validate_json(bundle.members[RUBRIC])
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise IntegrityError(f"{where}: {RUBRIC}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _read_verdict(bundle: Bundle, where: str) -> Verdict:
+    """The latest row of the verdict, which is the one that counts."""
+    rows = [one for one in bundle.of(VERDICT) if one.key == bundle.manifest.verdict_id]
+    if not rows:
+        raise IntegrityError(f"{where}: the verdict {bundle.manifest.verdict_id} is not among its entries")
+    return read_verdict(rows[-1].body, f"{where}: entry {rows[-1].seq}")
+
+
+def _view(verdict: Verdict) -> View:
+    return View(hidden=frozenset({"reasoning"})) if verdict.judge.endswith(BLIND) else View()
+
+
+def _render(transcript: Transcript, rubric: Rubric, verdict: Verdict) -> bytes:
+    prompt = render_prompt(transcript, rubric, draw_boundary(_SECRET, transcript), _view(verdict))
+    return canonical_json({"messages": prompt.messages()}) + b"\n"
+
+
+def _check_prompt(
+    bundle: Bundle, transcript: Transcript, rubric: Rubric, verdict: Verdict, notes: list[str], where: str
+) -> None:
+    if PROMPT not in bundle.members:
+        return
+    if bundle.manifest.prompt_sha256 != template_sha256():
+        notes.append("the prompt was rendered by another version of this program; it was compared by its hash alone")
+    elif bundle.members[PROMPT] != _render(transcript, rubric, verdict):
+        raise IntegrityError(f"{where}: {PROMPT} is not what this transcript and rubric are rendered to")
+
+
+def _decide_again(
+    bundle: Bundle, transcript: Transcript, rubric: Rubric, verdict: Verdict, notes: list[str]
+) -> Decision | None:
+    """Decide again from the last answer that was recorded; None, with a note, where that cannot be done."""
+    if verdict.judge.startswith(BASELINE):
+        return _ask_embedded(transcript, rubric, verdict, notes)
+    calls: dict[int, Call] = {}
+    for one in bundle.of(CALL):
+        call = read_call(one.body, f"entry {one.seq}")
+        if is_conclusive(call):
+            calls[call.turn] = call
+    if not calls:
+        notes.append(
+            "no answer of the judge was recorded, so the verdict cannot be decided again; its quotes were looked up"
+        )
+        return None
+    if verdict.coverage is not None and verdict.coverage.windows > 1:
+        notes.append(
+            f"the transcript was read in {verdict.coverage.windows} windows, which are not joined again here; "
+            "the quotes were looked up"
+        )
+        return None
+    if verdict.status in ("error", "over_budget"):
+        notes.append(f"the verdict ended in {verdict.status}, which follows from no answer")
+        return None
+    last = calls[max(calls)]
+    if last.status in _ENDED:
+        return Decision(None, None, _ENDED[last.status], (), (), (), None)  # type: ignore[arg-type]
+    try:
+        answer = parse_answer(last.answer or "")
+    except InvalidAnswerError:
+        return Decision(None, None, "invalid", (), (), (), None)
+    if check_answer(rubric, answer):
+        return Decision(None, None, "invalid", (), (), (), None)
+    return decide(transcript, rubric, answer, complete=_is_complete(verdict), view=_view(verdict))
+
+
+def _ask_embedded(transcript: Transcript, rubric: Rubric, verdict: Verdict, notes: list[str]) -> Decision | None:
+    from judge.grading.cues import answer
+
+    if verdict.prompt_sha256 != rules_sha256():
+        notes.append(
+            "the embedded judge's rules are of another version, so it was not asked again; quotes were looked up"
+        )
+        return None
+    return decide(transcript, rubric, answer(transcript, rubric), complete=_is_complete(verdict))
+
+
+def _is_complete(verdict: Verdict) -> bool:
+    return verdict.coverage is None or verdict.coverage.complete
+
+
+def _compare(verdict: Verdict, again: Decision, where: str) -> None:
+    stated = again.stated
+    severity = stated.severity if stated and again.status == "ok" else None
+    pairs = {
+        "status": (verdict.status, again.status),
+        "level": (verdict.level, again.level),
+        "positive": (verdict.positive, again.positive),
+        "severity": (verdict.severity, severity),
+        "stated_level": (verdict.stated_level, stated.level if stated else None),
+        "findings": (verdict.findings, again.findings),
+    }
+    for name, (kept, found) in pairs.items():
+        if kept != found:
+            detail = "" if name == "findings" else f": it gives {found}, the verdict says {kept}"
+            raise IntegrityError(f"{where}: {name} does not follow from the recorded answer{detail}")
+
+
+def _check_quotes(transcript: Transcript, rubric: Rubric, verdict: Verdict, where: str) -> int:
+    """Look up every quote of a verdict again, where it was found then."""
+    for finding in verdict.findings:
+        criterion = rubric.criterion(finding.criterion)
+        for item in finding.evidence if criterion is not None else ():
+            assert criterion is not None
+            found = verify_quote(
+                transcript, criterion, Quote(message=item.message_id, quote=item.quote), _view(verdict)
+            )
+            placed = (item.part, item.start, item.end, item.admissible)
+            known = item.part is not None and (found.part, found.start, found.end, found.admissible) != placed
+            if known or (found.match == "absent") != (item.match == "absent"):
+                raise IntegrityError(
+                    f"{where}: a quote for {finding.criterion} is not where the verdict has it ({item.message_id})"
+                )
+    return _count_quotes(verdict)
+
+
+def _count_quotes(verdict: Verdict) -> int:
+    return sum(len(finding.evidence) for finding in verdict.findings)
+
+
+def _check_decisions(bundle: Bundle, verdict: Verdict, where: str) -> int:
+    for one in bundle.of(DECISION):
+        try:
+            settled = Settled.model_validate_json(one.body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise IntegrityError(f"{where}: entry {one.seq}: not a decision: {first['msg']}") from None
+        if settled.verdict_id != verdict.verdict_id:
+            raise IntegrityError(f"{where}: entry {one.seq}: decides about another verdict, {settled.verdict_id}")
+        if (settled.level == verdict.level) != (settled.outcome == "upheld"):
+            raise IntegrityError(f"{where}: entry {one.seq}: {settled.outcome} does not follow from its level")
+    return len(bundle.of(DECISION))
