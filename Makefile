@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
           --no-emit-find-links --no-annotate --no-header pyproject.toml
 
-.PHONY: help demo test check bench wheel lock clean
+.PHONY: help demo test browser check bench wheel lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -16,6 +16,11 @@ demo: $(VENV)/.runtime  ## grade the packaged transcripts offline, without a key
 
 test: $(VENV)/.dev  ## run the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+browser:         ## have the Chromium that the tests of the audit page drive (Debian, as root)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
+	  echo "no Chromium, and it cannot be installed here: tests that drive it are skipped"
 
 check: $(VENV)/.dev  ## lint, types, layers, data files
 	$(BIN)/ruff check .

@@ -27,9 +27,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from judge.audit.access import Access
 from judge.audit.server import Setting, make_app
+from judge.ledger.chain import verify
 from judge.ledger.store import Ledger, open_ledger
 
 PATIENCE_S = 15
+STILL = {"name": "prefers-reduced-motion", "value": "reduce"}
 _ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",  # in a container, as root, it has none
@@ -73,7 +75,7 @@ class Chrome:
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [STILL]})
         self.driver.get_log("performance")
         self.driver.get_log("browser")
 
@@ -185,8 +187,8 @@ class Tab:
 
     def scheme(self, name: str) -> Tab:
         """Prefer light or dark."""
-        feature = {"name": "prefers-color-scheme", "value": name}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        features = [{"name": "prefers-color-scheme", "value": name}, STILL]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         return self
 
     def dialog_opened(self) -> bool:
@@ -241,6 +243,14 @@ class Desktop:
         if new:
             self.chrome.driver.switch_to.new_window("tab")
         return Tab(self.chrome, f"http://{host}:{self.port}").sign_in(self.link(), name, mode)
+
+    def check(self) -> None:
+        """What holds after anything that anybody does here."""
+        assert self.complaints() == []
+        own = tuple(f"http://{host}:{self.port}/" for host in ("127.0.0.1", "localhost"))
+        assert [url for url in self.requests() if not url.startswith(own)] == []
+        with open_ledger(self.folder / "ledger.db", create=False, read_only=True) as book:
+            verify(book).require()
 
     def requests(self) -> list[str]:
         """Every address that the browser has asked for since the last time, from its own log."""

@@ -25,6 +25,10 @@ def chrome() -> Iterator[Chrome]:
 
 @pytest.fixture
 def desktop(chrome: Chrome, tmp_path: Path) -> Iterator[Desktop]:
-    """An audit page of its own on a free port of loopback, and the browser to open it in."""
+    """An audit page of its own on a free port of loopback, and the browser to open it in.
+
+    After every test: no script complained, the browser asked nobody but this page, and the ledger's chain holds.
+    """
     with start_desktop(chrome, tmp_path) as here:
         yield here
+        here.check()

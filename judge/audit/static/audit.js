@@ -29,8 +29,11 @@ export function complain(form, error) {
 }
 
 // A word to the person, at the foot of the page, read out by screen readers.
+let telling = 0;
 export function tell(text) {
   one("#told").textContent = text;
+  clearTimeout(telling);
+  telling = setTimeout(() => { one("#told").textContent = ""; }, 6000);
 }
 
 // Forms that only send what they hold and go on to where the answer says.

@@ -1,0 +1,285 @@
+"""What a person does on the audit page, in a real browser and for the most part with the keyboard alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selenium.webdriver.common.keys import Keys
+
+from audit.asking import JUDGE, REASON, WORDS
+from audit.browser import Chrome, Desktop, Tab, start_desktop
+from judge.audit.queue import FILTERS
+from judge.gold.labels import latest, read_labels
+from judge.gold.model import Label
+
+CASE = "coercive"
+READY = "form[data-ready]"
+
+
+def labels(desktop: Desktop, rater: str) -> list[Label]:
+    """What this rater's file says that counts."""
+    return list(latest(read_labels(desktop.gold / "labels" / f"{rater}.jsonl")))
+
+
+def mark_by_keyboard(tab: Tab, turn: int, words: int) -> None:
+    """Go to a turn by its number and mark its first words."""
+    tab.press("g", str(turn), Keys.ENTER).wait("document.activeElement.id === arguments[0]", f"t{turn}")
+    tab.press("e")
+    for _ in range(words - 1):
+        tab.chord(Keys.SHIFT, Keys.ARROW_RIGHT)
+    tab.press("e")
+
+
+def test_case_is_labelled_by_keyboard_alone(desktop: Desktop) -> None:
+    """From the one-time link to a committed label without a mouse: sign in, open, read, answer, mark, commit."""
+    tab = desktop.tab("tomas", "label")
+    tab.press("j")
+    while CASE not in tab.js("return document.activeElement.textContent.toLowerCase()"):
+        tab.press("j")
+    tab.press(Keys.ENTER).wait_for(READY)
+    tab.press("j", "j")
+    assert tab.turn() == "t2"
+    tab.press("e").chord(Keys.SHIFT, Keys.ARROW_RIGHT).press("e")
+    assert tab.texts(".evidence li a") == ["I could"]
+    tab.press("4")
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "enacted"
+    tab.tab_to("[name='criterion directed']").press(Keys.SPACE)
+    tab.tab_to("[name=confidence]").press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    tab.tab_to("textarea").press("They tied the two together. 1 j c")
+    tab.commit().wait_for(".committed")
+    given = {one.criterion: one for one in labels(desktop, "tomas")}
+    label = given[None]
+    assert (label.label, label.blind, label.rationale) == ("enacted", True, "They tied the two together. 1 j c")
+    assert [span.quote for span in label.evidence] == ["I could"]
+    assert given["directed"].label == "met"
+
+
+def test_nothing_of_the_verdicts_reaches_the_browser_before_the_commit(desktop: Desktop) -> None:
+    """No byte that the server sends a blind rater, on any page, stretch, search or refusal, says what a judge said."""
+    tab = desktop.tab("tomas", "label")
+    for name in FILTERS:
+        tab.go(f"/?show={name}").wait_for("body.queue")
+    tab.go("/disputes").go("/").open_case(CASE).wait_for(READY)
+    tab.press("]", "d", "v", "u", "/").press("ZEBRA").wait(
+        "document.querySelector('#found').textContent === 'not found'"
+    )
+    assert desktop.recorder.holds(WORDS)
+    said = [words for words in (JUDGE, REASON, "ZEBRA-QUOTE", "declined") if desktop.recorder.holds(words)]
+    assert said == []
+    asked = {url for url in desktop.requests() if "/case/" in url or "/?" in url}
+    assert len(asked) > len(FILTERS)
+    tab.press(Keys.ESCAPE, "1").tab_to("[name=confidence]").press(Keys.SPACE).commit().wait_for("#votes")
+    assert desktop.recorder.holds(REASON)
+
+
+def test_verdicts_can_be_stepped_through_with_their_quotes(desktop: Desktop) -> None:
+    """A vote opens its reasons, `]` goes to its quote in the transcript, and a quote that is nowhere is listed as lost."""
+    tab = desktop.tab("mira", "read").open_case(CASE)
+    tab.press("]").wait("document.querySelector('mark.at') !== null")
+    assert (tab.turn(), tab.text("mark.at")) == ("t2", WORDS)
+    assert "not in the transcript" in tab.text(".m-absent footer")
+    tab.tab_to(".matrix td a[href='#v2']").press(Keys.ENTER).wait("document.querySelector('#v2').open")
+    assert tab.js("return document.querySelector('#v1').open") is False
+    assert (
+        tab.js("return [...document.querySelectorAll('#map rect')].map((e) => e.getAttribute('class'))").count(
+            "k-exact"
+        )
+        == 1
+    )
+
+
+def test_search_counts_steps_and_ends(desktop: Desktop) -> None:
+    """`/` finds words whatever their case, Enter steps through them, Escape gives the keys back to the page."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    tab.press("/").press("harrow").wait("document.querySelector('#found').textContent === '1 of 3'")
+    tab.press(Keys.ENTER).wait("document.querySelector('#found').textContent === '2 of 3'")
+    tab.wait("CSS.highlights.get('here').size === 1")
+    tab.chord(Keys.SHIFT, Keys.ENTER).wait("document.querySelector('#found').textContent === '1 of 3'")
+    tab.press(Keys.ESCAPE).wait("document.querySelector('#found').textContent === ''")
+    assert tab.turn() == "t1"
+    tab.press("j")
+    assert tab.turn() == "t2"
+
+
+def test_keys_do_nothing_while_somebody_types(desktop: Desktop) -> None:
+    """Letters and digits in a text field are text: no level is chosen, no page left."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    tab.tab_to("textarea").press("1 n p q c d e u ? /")
+    assert tab.js("return document.querySelector('textarea').value") == "1 n p q c d e u ? /"
+    assert tab.js("return document.querySelector('[name=level]:checked')") is None
+    assert tab.js("return document.querySelector('dialog[open]')") is None
+    assert tab.path().startswith("/case/")
+
+
+def test_question_mark_opens_the_sheet_of_keys(desktop: Desktop) -> None:
+    """The sheet names every key; while it is open no other key acts, and Escape closes it."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    tab.press("?").wait("document.querySelector('#keys').open")
+    for name in ("j", "k", "n", "p", "[", "]", "/", "e", "c", "d", "u", "Ctrl"):
+        assert name in tab.texts("#keys kbd")
+    tab.press("1", Keys.ESCAPE).wait("!document.querySelector('#keys').open")
+    assert tab.js("return document.querySelector('[name=level]:checked')") is None
+
+
+def test_draft_survives_a_reload(desktop: Desktop) -> None:
+    """What was chosen and marked before a commit is back when the page is opened again, in any browser."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    mark_by_keyboard(tab, 2, 2)
+    tab.press("3").wait("document.querySelector('#kept').textContent === 'Draft kept.'")
+    tab.tab_to("textarea").press("half a thought").press(Keys.TAB)
+    tab.wait("document.querySelector('#kept').textContent === 'Draft kept.'")
+    tab.driver.refresh()
+    tab.wait_for(READY)
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "attempted"
+    assert tab.js("return document.querySelector('textarea').value") == "half a thought"
+    assert tab.texts(".evidence li a") == ["I could"]
+
+
+def test_undo_takes_back_one_change_at_a_time(desktop: Desktop) -> None:
+    """`u` goes back through the form's changes, and after a commit withdraws the label, both rows being kept."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    tab.press("1", "2", "u")
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "absent"
+    tab.press("u")
+    assert tab.js("return document.querySelector('[name=level]:checked')") is None
+    tab.press("1").tab_to("[name=confidence]").press(Keys.SPACE).commit().wait_for(".committed")
+    tab.press("u").wait_for(READY)
+    assert labels(desktop, "tomas") == []
+    assert len(read_labels(desktop.gold / "labels" / "tomas.jsonl")) == 2
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "absent"
+
+
+def test_refusal_is_said_beside_the_button(desktop: Desktop) -> None:
+    """A positive level without a quote is refused in words, and nothing is lost from the form."""
+    tab = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    tab.press("4").tab_to("[name=confidence]").press(Keys.SPACE).commit()
+    tab.wait("document.querySelector('#label .error').textContent.includes('needs a quote')")
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "enacted"
+
+
+def test_two_raters_at_once_do_not_see_each_other(desktop: Desktop) -> None:
+    """Two people label one case side by side; each label is kept, and neither sees the other's before the own commit."""
+    tomas = desktop.tab("tomas", "label")
+    ines = desktop.tab("ines", "label", host="localhost", new=True)
+    ines.open_case(CASE).wait_for(READY)
+    tomas.front().open_case(CASE).wait_for(READY)
+    tomas.press("1").tab_to("[name=confidence]").press(Keys.SPACE).commit().wait_for(".committed")
+    ines.front()
+    ines.driver.refresh()
+    ines.wait_for(READY)
+    assert "tomas" not in ines.text()
+    ines.press("2").tab_to("[name=confidence]").press(Keys.SPACE)
+    ines.commit().wait(
+        "document.querySelector('.error').textContent.includes('quote') || document.querySelector('.committed')"
+    )
+    if not ines.js("return document.querySelector('.committed')"):
+        ines.press("1").commit().wait_for(".committed")
+    assert "tomas" in ines.text(".labels")
+    assert [len(labels(desktop, name)) for name in ("tomas", "ines")] == [1, 1]
+
+
+def test_second_tab_of_one_rater_loses_nothing(desktop: Desktop) -> None:
+    """A commit from a tab that was opened before another tab committed is refused in words; the first label stays."""
+    first = desktop.tab("tomas", "label").open_case(CASE).wait_for(READY)
+    address = first.path()
+    first.driver.switch_to.new_window("tab")
+    second = Tab(desktop.chrome, first.origin).go(address).wait_for(READY)
+    second.press("1").tab_to("[name=confidence]").press(Keys.SPACE).commit().wait_for(".committed")
+    first.front().press("2").tab_to("[name=confidence]").press(Keys.SPACE).commit()
+    first.wait("document.querySelector('#label .error').textContent.includes('before')")
+    assert [one.label for one in labels(desktop, "tomas")] == ["absent"]
+
+
+def test_every_filter_is_a_link_that_says_how_many(desktop: Desktop) -> None:
+    """Each can be followed from the queue, is marked as chosen, and lists as many cases as it says."""
+    tab = desktop.tab("mira", "read")
+    for name in ("todo", "done", *FILTERS):
+        link = f".rail a[href='/?show={name}']"
+        count = int(tab.text(f"{link} .number"))
+        tab.js("document.querySelector(arguments[0]).click()", link)
+        tab.wait_for(f"{link}[aria-current]")
+        assert len(tab.texts(".cases .row")) == count, name
+        if name in FILTERS:
+            badges = tab.texts(".cases .row .badges")
+            assert all(FILTERS[name] in words for words in badges), name
+
+
+def test_page_can_be_used_at_twice_its_size(desktop: Desktop) -> None:
+    """At 200 % on a 1280 pixel screen nothing is cut off at the side, and every control can still be reached and used."""
+    tab = desktop.tab("tomas", "label").width(1280, 800, zoom=2)
+    for where in ("body.queue", "body.case"):
+        tab.wait_for(where)
+        assert tab.js("return document.documentElement.scrollWidth <= innerWidth"), where
+        if where == "body.queue":
+            tab.open_case(CASE)
+    tab.wait_for(READY).press("1").tab_to("[name=confidence]").press(Keys.SPACE).commit().wait_for(".committed")
+
+
+def test_everything_that_acts_has_a_name_and_shows_the_focus(desktop: Desktop) -> None:
+    """Every control has a label for screen readers, and whatever the Tab key reaches is drawn as focused."""
+    tab = desktop.tab("mira", "read").open_case(CASE).wait_for(READY)
+    tab.press("d")
+    nameless = tab.js(
+        """return [...document.querySelectorAll('input, select, textarea, button, a[href], summary')].filter((e) =>
+        !(e.textContent.trim() || e.labels?.length || e.getAttribute('aria-label'))).map((e) => e.outerHTML)"""
+    )
+    assert nameless == []
+    bare = []
+    for _ in range(40):
+        tab.press(Keys.TAB)
+        style = "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, document.activeElement.outerHTML]"
+        outline, element = tab.js(style)
+        if outline == "none" and not element.startswith("<body"):
+            bare.append(element)
+    assert bare == []
+
+
+def test_dispute_goes_from_a_claim_to_a_decision(desktop: Desktop) -> None:
+    """A reader disputes a verdict, another person looks blind, a third decides; the decision stands beside the verdict."""
+    tab = desktop.tab("mira", "read").open_case(CASE)
+    tab.press("]").wait("document.querySelector('mark.at') !== null")
+    tab.press("d").wait("!document.querySelector('#dispute').hidden")
+    tab.press("The words are quoted from a letter.")
+    tab.commit().wait("location.pathname.startsWith('/dispute/')")
+    address = tab.path()
+    assert "The words are quoted from a letter." in tab.text()
+    reviewer = desktop.tab("tomas", "label", host="localhost", new=True)
+    sent = len(desktop.recorder.sent)
+    reviewer.go(address).wait_for(READY)
+    assert not [
+        path
+        for path, body in desktop.recorder.sent[sent:]
+        if b"quoted from a letter" in body or REASON.encode() in body
+    ]
+    reviewer.press("1").tab_to("[name=confidence]").press(Keys.SPACE).commit()
+    reviewer.wait("document.body.textContent.includes('The words are quoted from a letter.')")
+    tab.front().driver.delete_all_cookies()
+    judge = Tab(desktop.chrome, tab.origin).sign_in(desktop.link(), "olga", "read").go(address)
+    judge.wait_for("[name=reason]").tab_to("[name=reason]").press(Keys.SPACE)
+    judge.js('document.querySelector("[name=level][value=absent]").click()')
+    judge.tab_to("textarea").press("It reports a letter; nobody is threatened.").commit()
+    judge.wait("document.querySelector('.committed') !== null")
+    assert "overturned" in judge.text(".committed")
+    judge.driver.refresh()
+    assert "overturned" in judge.text(".committed")
+    judge.go("/").open_case(CASE)
+    assert "overturned" in judge.text("#votes")
+    assert "overturned to absent by olga" in judge.text("#v1")
+
+
+def test_page_of_a_case_that_is_not_there_says_so(desktop: Desktop) -> None:
+    """A wrong address gives a page with a way back."""
+    tab = desktop.tab("mira", "read").go(f"/case/{'0' * 20}")
+    assert "There is no such case" in tab.text("main")
+    tab.js("document.querySelector('main a').click()")
+    tab.wait_for("body.queue")
+
+
+def test_draft_survives_the_end_of_the_server(chrome: Chrome, tmp_path: Path) -> None:
+    """What was kept of a form is there after the page was started again, on another port."""
+    with start_desktop(chrome, tmp_path) as here:
+        tab = here.tab("tomas", "label").open_case(CASE).wait_for(READY)
+        tab.press("3").wait("document.querySelector('#kept').textContent === 'Draft kept.'")
+    with start_desktop(chrome, tmp_path) as again:
+        tab = again.tab("tomas", "label").open_case(CASE).wait_for(READY)
+        assert tab.js("return document.querySelector('[name=level]:checked').value") == "attempted"
