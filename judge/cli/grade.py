@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -24,12 +24,16 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
+from judge.cli.panel import ask, open_panel, print_preview
 from judge.cli.progress import Follow, Reading, describe
 from judge.errors import BudgetError, InputError
 from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from judge.grading.judges import Judge
+    from judge.grading.pace import Paces
+    from judge.grading.panel import Panel
+    from judge.ledger.store import Ledger
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
@@ -48,6 +52,12 @@ def grade(
         typer.Option("-m", "--model", help="A judge: baseline/cues, openai/..., replay/FILE; repeat for more."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="How often each judge is asked the same question.")] = 1,
+    panel: Annotated[
+        str | None,
+        typer.Option(
+            "--panel", metavar="FILE", help="Several judges by a panel file: who votes, who must agree, who is next."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N transcripts.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Never spend more than this.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and cost; ask nobody.")] = False,
@@ -60,6 +70,21 @@ def grade(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print negative verdicts too.")] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Verdicts in the making at once; default: 16.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Worker processes, where one processor is not enough.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, HOST:PORT, ray://HOST:PORT, local."),
+    ] = None,
+    lane: Annotated[
+        str,
+        typer.Option(metavar="auto|direct|litellm", help="How judges are reached; direct: without litellm in between."),
+    ] = "auto",
+    rpm: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Most requests to a provider in any 60 s.")
+    ] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most tokens to a provider in any 60 s.")] = None,
     temperature: Annotated[
         float | None, typer.Option(help="Sampling temperature; -1 for the provider's default.")
     ] = 0.0,
@@ -81,7 +106,9 @@ def grade(
 ) -> None:
     """Grade transcripts: verdicts with verified quotes, kept in the ledger. A verdict that is there is not asked again.
 
-    What judge.toml of the workspace says under [grade] (rubrics, models, concurrency) is used where no option is given.
+    What judge.toml of the workspace says under [grade] (rubrics, models, concurrency, rpm, tpm) is used where no option is given.
+
+    With --panel several judges vote, each vote is kept, and the panel's own verdict is that of judge panel/NAME: docs/panels.md.
 
     Example: judge grade runs/ -r coercive-leverage -m baseline/cues
     """
@@ -100,42 +127,50 @@ def grade(
         "attempts": attempts,
         "api_base": api_base,
         "price": parse_price(price),
+        "via": _check_lane(lane),
     }
-    models = _need(model or settings.models, "-m MODEL", "models")
+    fixed = {"-m": bool(model), "--samples": samples != 1, "--record": record is not None}
+    fixed |= {"--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
+    seated = open_panel(panel, here, rubrics, parameters, fixed) if panel is not None else None
+    models = [] if seated else _need(model or settings.models, "-m MODEL", "models")
     judges = [parse_judge(name, **parameters) for name in dict.fromkeys(models)]
     statuses = _check_statuses(retry)
     unreadable: list[Unreadable] = []
     transcripts: Iterable[Transcript] = islice(read_sources(sources, format, unreadable, limits), limit)
     if dry_run:
-        _preview(list(transcripts), rubrics, judges, samples, json=json)
+        _preview(list(transcripts), rubrics, seated or judges, samples, json=json)
         report_unreadable(unreadable, quiet=quiet)
         if any(not item.refused for item in unreadable):
             raise typer.Exit(1)
         return
 
     import asyncio
+    from functools import partial
 
     from judge.grading.budget import Budget
-    from judge.grading.run import run
 
+    run = _choose_run(processes, cluster, record)
+    run_here = cluster is None and processes in (None, 1)
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
-        stream = run(
+        rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
+        stream = ask(
+            partial(run, paces=_open_paces(book, **rates)) if run_here or any(rates.values()) else run,
             reading.follow(transcripts),
+            lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
-            judges,
-            ledger=book,
+            seated or judges,
             samples=samples,
+            ledger=book,
             concurrency=concurrency or settings.concurrency or CONCURRENCY,
             budget=purse,
             retry=statuses,
-            record=record,
             on_progress=follow,
         )
         try:
-            outcome = asyncio.run(_print_all(stream, json=json, everything=everything))
+            outcome = asyncio.run(_print_all(stream, json=json, everything=everything, panel=seated is not None))
         except KeyboardInterrupt:
             # typer would end the program without a word
             say("\njudge: stopped; what was done is kept, run the same command again to go on")
@@ -149,12 +184,36 @@ def grade(
         raise typer.Exit(1)
 
 
+def _choose_run(processes: int | None, cluster: str | None, record: Path | None) -> Callable[..., Any]:
+    """Return what makes the verdicts: this process, several, or a cluster."""
+    from functools import partial
+
+    if cluster is None and processes in (None, 1):
+        from judge.grading.run import run
+
+        return partial(run, record=record)
+    from judge.grading.workers.driver import run_on_workers
+
+    if record is not None:
+        raise InputError("--record: answers are recorded by one process; leave out --processes and --cluster")
+    if cluster is None:
+        from judge.grading.workers.local import LocalLauncher
+
+        return partial(run_on_workers, launcher=LocalLauncher(), workers=processes or 1)
+    from judge.grading.workers.cluster import ClusterLauncher
+
+    launcher = ClusterLauncher(cluster)
+    return partial(run_on_workers, launcher=launcher, workers=processes)
+
+
 class _Defaults(NamedTuple):
     """What `[grade]` in `judge.toml` gives where no option does."""
 
     rubrics: Sequence[str] = ()
     models: Sequence[str] = ()
     concurrency: int | None = None
+    rpm: int | None = None
+    tpm: int | None = None
 
 
 def _load_defaults(workspace: Path | None) -> _Defaults:
@@ -163,13 +222,13 @@ def _load_defaults(workspace: Path | None) -> _Defaults:
     table = load_settings(workspace).get("grade", {})
     where = f"{(workspace or Path()) / SETTINGS_FILE}: [grade]"
     if not isinstance(table, dict):
-        raise InputError(f"{where}: {quoted(table)}: give a table of rubrics, models and concurrency")
+        raise InputError(f"{where}: {quoted(table)}: give a table of settings ({', '.join(_Defaults._fields)})")
     for name, value in table.items():
         if name not in _Defaults._fields:
             raise InputError(f"{where}: no setting {quoted(name)}; settings are {', '.join(_Defaults._fields)}")
-        if name == "concurrency":
+        if name in ("concurrency", "rpm", "tpm"):
             if type(value) is not int or value < 1:
-                raise InputError(f"{where}: concurrency {quoted(value)}: give a whole number, 1 or more")
+                raise InputError(f"{where}: {name} {quoted(value)}: give a whole number, 1 or more")
         elif not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise InputError(f'{where}: {name} {quoted(value)}: give a list of names, as in {name} = ["..."]')
     return _Defaults(**table)
@@ -200,14 +259,21 @@ class _Outcome:
         self.missing += verdict.status != "ok"
 
 
-async def _print_all(stream: AsyncIterator[tuple[Verdict, bool]], *, json: bool, everything: bool) -> _Outcome:
+async def _print_all(
+    stream: AsyncIterator[tuple[Verdict, bool]], *, json: bool, everything: bool, panel: bool
+) -> _Outcome:
     from judge.report.terminal import describe_verdict
 
     outcome = _Outcome()
     async for verdict, _ in stream:
-        outcome.count(verdict)
+        # Of a panel it is its own verdicts that count; its votes are there to be read.
+        counts = not panel or verdict.panel is not None
+        if counts:
+            outcome.count(verdict)
         if json:
             print_json(verdict.model_dump(mode="json"))
+        elif not counts and not everything:
+            continue
         elif everything or verdict.status != "ok" or verdict.positive or verdict.level == "considered":
             print("\n".join(describe_verdict(verdict)))
     return outcome
@@ -246,12 +312,33 @@ def _check_statuses(retry: list[str] | None) -> tuple[Any, ...]:
     return tuple(retry)
 
 
+def _check_lane(lane: str) -> str:
+    from typing import get_args
+
+    from judge.grading.judges import Via
+    from judge.text import quoted
+
+    if lane not in get_args(Via):
+        raise InputError(f"--lane {quoted(lane)}: no such lane; give one of {', '.join(get_args(Via))}")
+    return lane
+
+
+def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
+    """Return how fast providers are asked; where requests are limited, those of the last minute count too."""
+    from judge.grading.pace import LocalPaces, read_ages
+
+    return LocalPaces(rpm=rpm, tpm=tpm, ages_s=read_ages(ledger) if rpm else ())
+
+
 def _preview(
-    transcripts: list[Transcript], rubrics: list[Rubric], judges: list[Judge], samples: int, *, json: bool
+    transcripts: list[Transcript], rubrics: list[Rubric], judges: list[Judge] | Panel, samples: int, *, json: bool
 ) -> None:
     from judge.grading.preview import preview
     from judge.text import counted
 
+    if not isinstance(judges, list):
+        print_preview(judges, transcripts, rubrics, json=json)
+        return
     for row in preview(transcripts, rubrics, judges, samples):
         if json:
             print_json(row.model_dump(mode="json"))
