@@ -51,7 +51,7 @@ def transcribe(record: Record) -> Transcript | None:
         role = ROLES.get(string(message.get("role")), "event")
         pieces = message_pieces(message, draft)
         if role == "assistant":  # some pipelines write their reasoning as tags into the text
-            if any([piece.kind == "text" and "<thinking>" in piece.text for piece in pieces]):
+            if any(piece.kind == "text" and "<thinking>" in piece.text for piece in pieces):
                 pieces = [part for piece in pieces for part in _untagged(piece)]
         elif role == "tool":
             function = obj(message.get("tool_call")).get("function")
