@@ -25,6 +25,7 @@ from judge.cli.given import (
     load_outcomes,
     load_scales,
     load_verdicts,
+    no_search_for_cycles,
 )
 from judge.errors import InputError
 
@@ -58,6 +59,18 @@ def calibrate(
     verify: Annotated[
         Path | None, typer.Option(metavar="CERT", help="Compute a certificate again, and say if it still holds.")
     ] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write how sure judges must be to decide alone, in the order of -m, for a panel."
+        ),
+    ] = None,
+    max_risk: Annotated[
+        float, typer.Option(metavar="SHARE", help="With --thresholds: how much of what a judge decides may be wrong.")
+    ] = 0.1,
+    delta: Annotated[
+        float, typer.Option(metavar="CHANCE", help="With --thresholds: that this promise is broken.")
+    ] = 0.1,
     seed: Seed = 0,
     ledger: LedgerPath = None,
     workspace: Workspace = None,
@@ -66,6 +79,7 @@ def calibrate(
     """Measure judges against labels: every figure, with its interval. Certify them, or verify a certificate.
 
     --certify ends with 0 if every judge is certified, 1 if one is refused, 6 if one is provisional or labels are lacking.
+    --thresholds measures judges that a panel asks in turn: docs/panels.md.
     --verify ends with 5 if the certificate does not recompute, 6 if it is void, as when prompt, rubric or judge changed.
 
     Example: judge calibrate --labels labels.jsonl --verdicts verdicts.jsonl
@@ -92,39 +106,59 @@ def calibrate(
             json=json,
         )
         return
+    check_kinds(kind)
+    paths = label_paths(labels, workspace)
+    if thresholds is not None:
+        from judge.cli.thresholds import set_thresholds
+        from judge.gold.labels import read_labels
+
+        rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
+        set_thresholds(
+            thresholds,
+            rows,
+            read_labels(*paths),
+            model or (),
+            scales=load_scales({row.rubric for row in rows}, workspace),
+            positive=positive or (),
+            kinds=kind,
+            max_risk=max_risk,
+            delta=delta,
+            seed=seed,
+            json=json,
+        )
+        return
     from judge.calibration.calibrate import measure_all
     from judge.calibration.matching import match
     from judge.cli.gold_audit import run_audit
     from judge.gold.votes import read_votes
 
-    outcomes = load_outcomes(verdicts, ledger, workspace, rubric, model)
-    check_fields(outcomes, by, cluster)
-    check_kinds(kind)
-    paths = label_paths(labels, workspace)
-    votes, held = read_votes(*paths), gold_beside(paths)
-    matched = match(
-        outcomes,
-        votes,
-        scales=load_scales({row.rubric for row in outcomes}, workspace),
-        positive=positive or (),
-        clusters=held.families() if held else None,
-        cluster_by=cluster,
-        by=by or (),
-        kinds=kind,
-    )
-    found = measure_all(matched, epsilon=epsilon, seed=seed)
-    audits = run_audit(
-        votes,
-        matched=matched,
-        held=held.transcripts.values() if held else (),
-        families=held.families() if held else None,
-        splits={name: item.split for name, item in held.items.items()} if held else None,
-        transcripts=transcripts,
-        rubrics=sorted({one.rubric for one in found}),
-        positive=positive,
-        kinds=kind,
-        workspace=workspace,
-    )
+    with no_search_for_cycles():
+        outcomes = load_outcomes(verdicts, ledger, workspace, rubric, model)
+        check_fields(outcomes, by, cluster)
+        votes, held = read_votes(*paths), gold_beside(paths)
+        matched = match(
+            outcomes,
+            votes,
+            scales=load_scales({row.rubric for row in outcomes}, workspace),
+            positive=positive or (),
+            clusters=held.families() if held else None,
+            cluster_by=cluster,
+            by=by or (),
+            kinds=kind,
+        )
+        found = measure_all(matched, epsilon=epsilon, seed=seed)
+        audits = run_audit(
+            votes,
+            matched=matched,
+            held=held.transcripts.values() if held else (),
+            families=held.families() if held else None,
+            splits={name: item.split for name, item in held.items.items()} if held else None,
+            transcripts=transcripts,
+            rubrics=sorted({one.rubric for one in found}),
+            positive=positive,
+            kinds=kind,
+            workspace=workspace,
+        )
     if json:
         beside = {
             audit.rubric: audit.model_dump(mode="json", exclude={"rivals": {"__all__": {"answers"}}})

@@ -50,7 +50,7 @@ class Panelled(Frozen):
     on: Literal["level", "positive"]
     step: int = Field(ge=1)
     steps: int = Field(ge=1)
-    agree: int | None
+    agree: int | None = None
     asked: int
     votes: tuple[Vote, ...]
     distribution: dict[str, int]

@@ -47,7 +47,7 @@ class Voters:
         self.asked: Counter[str] = Counter()
         self.seen: dict[str, list[str]] = {}
 
-    def open(self, judge: Judge, _budget: Any) -> tuple[Judge, Any]:
+    def open(self, judge: Judge, *_: Any, **__: Any) -> tuple[Judge, Any]:
         return judge, _Lane(self, judge)
 
 

@@ -1,0 +1,169 @@
+"""`judge calibrate --thresholds FILE`: how sure judges must be to decide alone, for a panel that asks them in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from judge.cli.common import print_json, say
+from judge.errors import InputError
+
+if TYPE_CHECKING:
+    from judge.calibration.cascading import Limit as Measured
+    from judge.gold.model import Label
+    from judge.grading.cascade import Limit, Step, Thresholds
+    from judge.ledger.verdict import Verdict
+    from judge.rubrics.model import Scale
+
+
+def set_thresholds(
+    path: Path,
+    verdicts: Sequence[Verdict],
+    labels: Sequence[Label],
+    models: Sequence[str],
+    *,
+    scales: Mapping[str, Scale],
+    positive: Sequence[str],
+    kinds: Sequence[str] | None,
+    max_risk: float,
+    delta: float,
+    seed: int,
+    json: bool,
+) -> None:
+    """Measure the judges in the order in which they are named, and write what they may decide alone.
+
+    Raises:
+        InputError: if there is more than one rubric, a judge did not judge every labelled transcript, or `path` cannot be
+            written.
+    """
+    from judge.calibration.cascading import select_steps, weigh_judges
+    from judge.calibration.matching import MISSING, match
+    from judge.calibration.records import identify
+    from judge.canonical import content_sha256
+    from judge.grading.cascade import Thresholds
+
+    rubric = _one_rubric(verdicts)
+    order = list(dict.fromkeys(models))
+    if not order:
+        raise InputError(
+            "--thresholds: name the judges with -m, the cheapest first: it is the order in which they are asked"
+        )
+    if not (0 < max_risk < 1 and 0 < delta < 1):
+        raise InputError(f"--max-risk {max_risk:g}, --delta {delta:g}: each lies between 0 and 1")
+    own = [label for label in labels if label.rubric == rubric and label.criterion is None]
+    _check_complete(verdicts, own, order)
+    found = {one.judge: one for one in match(verdicts, own, scales=scales, positive=positive, kinds=kinds)}
+    judges = [found[name] for name in order]
+    known = judges[0].truth != MISSING
+    weighed = weigh_judges(judges)
+    steps = select_steps(
+        weighed.answers[known], weighed.confidences[known], judges[0].truth[known], max_risk, delta, seed=seed
+    )
+    identities = [identify([row for row in verdicts if row.judge == name]) for name in order]
+    rows = sorted([row.transcript_id, row.rater, row.rater_kind, row.label] for row in own)
+    thresholds = Thresholds(
+        rubric=rubric,
+        rubric_sha256=identities[0].rubric_sha256,
+        gold_sha256=content_sha256(rows),
+        label_kinds=tuple(sorted(judges[0].ratings.kinds)),
+        items=int(known.sum()),
+        max_risk=max_risk,
+        delta=delta,
+        seed=seed,
+        steps=tuple(
+            _step(
+                who.judge,
+                who.judge_sha256,
+                who.prompt_sha256,
+                judge.repeats.shape[1],
+                step.reached,
+                step.positive,
+                step.negative,
+            )
+            for who, judge, step in zip(identities, judges, steps, strict=True)
+        ),
+    )
+    try:
+        path.write_bytes(thresholds.to_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    if json:
+        print_json(thresholds.model_dump(mode="json", by_alias=True) | {"path": str(path)})
+    else:
+        print("\n".join(_describe(thresholds)))
+    say(f"{path}: name it under thresholds in a panel file", quiet=json)
+
+
+def _one_rubric(verdicts: Sequence[Verdict]) -> str:
+    rubrics = sorted({row.rubric for row in verdicts})
+    if len(rubrics) != 1:
+        raise InputError(f"--thresholds: a file is for one rubric, not for {', '.join(rubrics)}; choose with -r")
+    return rubrics[0]
+
+
+def _check_complete(verdicts: Sequence[Verdict], labels: Sequence[Label], order: Sequence[str]) -> None:
+    """See that every judge was asked about every labelled transcript: which ones it was asked about must not have been chosen."""
+    from judge.text import quoted
+
+    named = {label.transcript_id for label in labels}
+    if not named:
+        raise InputError("--thresholds: no label is on this rubric; label some (judge audit) or import them")
+    for name in order:
+        judged = {row.transcript_id for row in verdicts if row.judge == name}
+        if not judged:
+            known = ", ".join(sorted({row.judge for row in verdicts}))
+            raise InputError(f"-m {quoted(name)}: no verdict by this judge; judges are {known}")
+        if lacking := len(named - judged):
+            raise InputError(
+                f"-m {quoted(name)}: has no verdict on {lacking} of {len(named)} labelled transcripts; grade all of them with "
+                "it alone: judge grade ... -m"
+            )
+
+
+def _step(
+    judge: str,
+    judge_sha256: str | None,
+    prompt_sha256: str | None,
+    samples: int,
+    reached: int,
+    positive: Measured,
+    negative: Measured,
+) -> Step:
+    from judge.grading.cascade import Limit, Step
+
+    return Step(
+        judge=judge,
+        judge_sha256=judge_sha256,
+        prompt_sha256=prompt_sha256,
+        samples=samples,
+        reached=reached,
+        positive=Limit(**positive._asdict()),
+        negative=Limit(**negative._asdict()),
+    )
+
+
+def _describe(found: Thresholds) -> list[str]:
+    kinds = " and ".join(found.label_kinds)
+    promise = (
+        f"except with chance {found.delta:g}, each judge errs on at most {100 * found.max_risk:g} % of what it decides"
+    )
+    lines = [f"{found.rubric}: {found.items:,} transcripts with {kinds} labels; {promise}, positive and negative apart"]
+    for number, step in enumerate(found.steps, start=1):
+        share = "none came to it" if step.passed_on is None else f"{100 * step.passed_on:.1f} % goes on"
+        lines.append(f"  step {number}, {step.judge}, {step.samples} samples: {step.reached:,} came to it, {share}")
+        lines += [
+            f"    {name}: {_limit(limit)}" for name, limit in (("positive", step.positive), ("negative", step.negative))
+        ]
+    people = found.reach(len(found.steps) + 1)
+    lines.append(f"  people: {'an unknown share' if people is None else f'{100 * people:.1f} % of all'}")
+    if found.label_kinds != ("human",):
+        lines.append(f"  {kinds} labels promise nothing about real transcripts; only human labels do")
+    return lines
+
+
+def _limit(limit: Limit) -> str:
+    if limit.threshold is None:
+        return f"never decided alone ({limit.seen:,} such answers)"
+    bound = "" if limit.risk_high is None else f", at most {100 * limit.risk_high:.1f} % by the bound tested"
+    return f"decided from confidence {limit.threshold:.2f} on: {limit.decided:,} of {limit.seen:,}, {limit.wrong:,} wrong{bound}"
