@@ -47,7 +47,7 @@ async def run_on_workers(
     judges: Iterable[Judge],
     *,
     launcher: Launcher,
-    workers: int,
+    workers: int | None = None,
     budget: Budget,
     ledger: Ledger | None = None,
     samples: Samples = 1,
@@ -57,16 +57,19 @@ async def run_on_workers(
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Do what `judge.grading.run.run` does, on so many workers; `concurrency` is that of all of them together.
 
+    Without a number of workers it is the launcher that says how many.
+
     Raises:
         InputError: a judge, price or cluster that cannot work.
         ProviderError: the provider rejects everything or was never reached; what was done is kept.
         JudgeError: workers are lost again and again.
     """
+    judges = tuple(judges)
     named = [_name_judge(judge, budget) for judge in judges]
     plan = Plan(tuple(rubrics), tuple(named), samples)
     driver = _Driver(plan, launcher, ledger, budget, retry=retry, on_progress=on_progress)
     try:
-        await driver.open(tuple(judges), min(workers, concurrency), concurrency)
+        await driver.open(judges, workers, concurrency)
         async for item in driver.work(transcripts):
             yield item
     finally:
@@ -149,12 +152,13 @@ class _Driver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def open(self, judges: Sequence[Judge], workers: int, concurrency: int) -> None:
+    async def open(self, judges: Sequence[Judge], workers: int | None, concurrency: int) -> None:
         """Take in what earlier drivers' workers left; workers are started once there is something to do."""
         ledger = self._ledger.meta["ledger_id"] if self._ledger is not None else f"none-{secrets.token_hex(8)}"
         await self._launcher.open(ledger, secrets.token_hex(8))
         self._merge(await self._launcher.recover(), found=True)
         self._launcher.forget()
+        workers = min(workers or self._launcher.room, concurrency)
         for number in range(workers):
             share = concurrency // workers + (number < concurrency % workers)
             order = make_order(self._plan.rubrics, judges, share, self._budget.limit_usd)
@@ -222,9 +226,12 @@ class _Driver:
             slot.channel = None
             await slot.grants.write_off()
             await channel.close()
-            if slot.ended or self._closing or self._failure is not None:
+            if self._is_over(slot):
                 return
             self._count_loss(slot, channel)
+
+    def _is_over(self, slot: _Slot) -> bool:
+        return slot.ended or self._closing or self._failure is not None
 
     async def _hear(self, slot: _Slot, channel: Channel, message: Message) -> None:
         match message:

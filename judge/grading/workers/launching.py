@@ -30,6 +30,9 @@ class Channel(Protocol):
 class Launcher(Protocol):
     """A way to have workers."""
 
+    #: How many workers there is room for, once it is open.
+    room: int
+
     async def open(self, ledger: str, driver: str) -> None:
         """Prepare; `ledger` names whose results these are, `driver` this run.
 

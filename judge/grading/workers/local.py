@@ -30,6 +30,7 @@ class LocalLauncher:
     """Starts worker processes here; see `launching.Launcher`."""
 
     def __init__(self) -> None:
+        self.room = os.cpu_count() or 1
         self._ledger = self._driver = ""
         self._folder = Path()
         self._lock: IO[bytes] | None = None
@@ -163,7 +164,7 @@ async def _serve(folder: Path, slot: int, life: int) -> None:
     worker = Worker(folder, f"{slot}-{life}-{os.getpid()}", send)
     if left:
         worker.spool.pass_on(left, found=True)
-        clear(paths)
+    clear(paths)
     send(["hello"])
 
     async def listen() -> None:
