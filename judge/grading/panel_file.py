@@ -15,7 +15,7 @@ from pydantic import Field
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.grading.cascade import Asked, Thresholds, check_fit, read_thresholds
-from judge.grading.judges import Judge, Mode, Price, parse_judge
+from judge.grading.judges import Judge, parse_judge
 from judge.grading.judging import prompt_sha256
 from judge.grading.panel import Agree, On, Panel, Seat
 from judge.grading.replay import open_recording
@@ -31,22 +31,12 @@ MOST_VOTES: Final = 100  # of one member on one transcript
 _FORM: Final = "for the form see docs/panels.md"
 
 
-class Member(Frozen):
-    """One judge of a panel file: how often it is asked, what for, and its parameters."""
+class Member(Judge):
+    """One line of a panel file: a judge with its parameters, how often it is asked, and what for."""
 
-    model: str = Field(min_length=1)
     samples: int = Field(default=1, ge=1, le=MOST_VOTES)
     role: Role = "judge"
     step: int | None = Field(default=None, ge=1, description="when it is asked; default: 1, each escalation one later")
-    temperature: float | None = 0.0
-    max_tokens: int = Field(default=4096, ge=64)
-    mode: Mode | None = None
-    seed: int | None = None
-    api_base: str | None = None
-    timeout_s: float | None = Field(default=None, gt=0)
-    attempts: int | None = Field(default=None, ge=1)
-    backoff_s: float | None = Field(default=None, ge=0)
-    price: Price | None = None
 
 
 class PanelFile(Frozen):
@@ -146,6 +136,8 @@ def _number_steps(file: PanelFile, document: Document) -> list[int]:
     """When each member is asked: judges at once, then one escalation after the other, unless the file says otherwise."""
     steps: list[int] = []
     for place, member in enumerate(file.members):
+        if member.hides:
+            raise _refuse(document, ("members", place, "hides"), "hides: give role: blind, or leave it out")
         at = ("members", place, "step")
         if member.role == "escalation":
             step = member.step or max([1, *steps]) + 1
@@ -168,12 +160,11 @@ def _number_steps(file: PanelFile, document: Document) -> list[int]:
 
 
 def _seat(member: Member, step: int, reached: Mapping[str, object]) -> Seat:
-    own = member.model_dump(exclude={"model", "samples", "role", "step"}, exclude_none=True)
-    given = {**{name: value for name, value in reached.items() if value is not None}, **own}
-    if member.price is not None:
-        given["price"] = member.price
+    # What the line itself says comes before what the command line says for all.
+    own = {name: getattr(member, name) for name in member.model_fields_set & Judge.model_fields.keys()}
     hides = ("reasoning",) if member.role == "blind" else ()
-    judge = parse_judge(member.model, **{**given, "temperature": member.temperature, "hides": hides})
+    given = {name: value for name, value in reached.items() if value is not None}
+    judge = parse_judge(member.model, **{**given, **own, "hides": hides})
     voter: Judge = open_recording(judge).judge if judge.replayed else judge
     return Seat(judge, voter, member.samples, member.role, step)
 
