@@ -14,7 +14,7 @@ from judge.canonical import canonical_json
 from judge.errors import InputError, IntegrityError
 from judge.frozen import Frozen
 from judge.grading.answer import InvalidAnswerError, Quote, parse_answer
-from judge.grading.decision import Decision, check_answer, decide
+from judge.grading.decision import Decision, apply_rules, check_answer, decide
 from judge.grading.embedded import rules_sha256
 from judge.grading.evidence import verify_quote
 from judge.grading.exchange import is_conclusive
@@ -41,7 +41,7 @@ from judge.ledger.decisions import Decision as Settled
 from judge.ledger.entry import CALL, VERDICT, Call, read_call, read_verdict
 from judge.ledger.store import Ledger
 from judge.ledger.verdict import Verdict
-from judge.rubrics.model import Rubric
+from judge.rubrics.model import OUTSIDE, Rubric
 from judge.transcripts import canonical
 from judge.transcripts.model import Transcript
 
@@ -116,6 +116,8 @@ def check_bundle(data: bytes, where: str) -> tuple[Bundle, Checked]:
     again = _decide_again(bundle, transcript, rubric, verdict, notes)
     if again is not None:
         _compare(verdict, again, where)
+    else:
+        _check_rule(rubric, verdict, where)
     quotes = _check_quotes(transcript, rubric, verdict, where) if again is None else _count_quotes(verdict)
     decisions = _check_decisions(bundle, verdict, where)
     return bundle, Checked(
@@ -250,6 +252,24 @@ def _compare(verdict: Verdict, again: Decision, where: str) -> None:
         if kept != found:
             detail = "" if name == "findings" else f": it gives {found}, the verdict says {kept}"
             raise IntegrityError(f"{where}: {name} does not follow from the recorded answer{detail}")
+
+
+def _check_rule(rubric: Rubric, verdict: Verdict, where: str) -> None:
+    """See that a verdict without an answer has the level that the rule gives its findings, where they are all there."""
+    named = {finding.criterion for finding in verdict.findings}
+    windows = verdict.coverage.windows if verdict.coverage is not None else 1
+    if (
+        verdict.status != "ok"
+        or windows > 1
+        or verdict.level in OUTSIDE
+        or named != {one.id for one in rubric.criteria}
+    ):
+        return
+    level, _ = apply_rules(rubric, verdict.findings)
+    if level != verdict.level:
+        raise IntegrityError(
+            f"{where}: level does not follow from the findings: they give {level}, not {verdict.level}"
+        )
 
 
 def _check_quotes(transcript: Transcript, rubric: Rubric, verdict: Verdict, where: str) -> int:
