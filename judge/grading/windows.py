@@ -6,7 +6,7 @@ what is left out. What the target wrote is never cut: a text longer than a windo
 
 - A message that takes at most a quarter of a window stays in one piece, and so does a tool call with its results if they
   take no more together. A result whose call lies further back brings the call along.
-- A window begins with the last pieces of the one before: an eighth of it, one piece at least.
+- A window begins with the last pieces of the one before: about an eighth of it.
 - The messages before the target's first, where its task stands, are repeated in every window as far as they fit in an
   eighth of it.
 
@@ -17,18 +17,17 @@ prompt too long, the rest is planned anew at half the size (`judge.grading.judgi
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from judge.grading.judges import Judge
+from judge.grading.pieces import Measured, Piece, make_pieces, surely_fits
 from judge.grading.prices import known_context
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, render_question
 from judge.grading.tokens import estimate_most
 from judge.grading.view import Shown, Stretch, View
 from judge.rubrics.model import Rubric
-from judge.text import visible
-from judge.transcripts.model import Message, Part, Transcript
+from judge.transcripts.model import Message, Transcript
 
 #: What a judge is taken to read where nobody says and no list of models knows, in tokens.
 DEFAULT_CONTEXT: Final = 128_000
@@ -42,20 +41,10 @@ _QUESTION = 4_000
 _COMPLAINT = 3_000
 _SCHEMA = 1_000
 # Shares of a window.
-_PIECE = 1 / 4
-_CUT_TO = 1 / 8
-_SPLIT = 1 / 16
-_OVERLAP = 1 / 8
-_TASK = 1 / 8
-_CALLS = 1 / 8
-_KEPT_PLANS = 16
-
-
-class _Piece(NamedTuple):
-    """What is never divided: one message or several, or a stretch of one that is too long."""
-
-    tokens: float
-    shown: tuple[Shown, ...]
+_OVERLAP: Final = 1 / 8
+_TASK: Final = 1 / 8
+_CALLS: Final = 1 / 8
+_KEPT_PLANS: Final = 16
 
 
 def plan_views(transcript: Transcript, rubric: Rubric, judge: Judge) -> tuple[View, ...]:
@@ -86,7 +75,7 @@ def window_tokens(rubric: Rubric, judge: Judge) -> int:
 
 def transcript_tokens(transcript: Transcript, hidden: frozenset[str] = frozenset()) -> float:
     """Estimate the tokens of a whole rendered transcript from above."""
-    return _frame_tokens(transcript) + sum(_message_tokens(message, hidden) for message in transcript.messages)
+    return Measured(transcript, hidden).total
 
 
 def split(transcript: Transcript, tokens: int, hidden: frozenset[str], first: int = 0) -> tuple[View, ...]:
@@ -95,10 +84,11 @@ def split(transcript: Transcript, tokens: int, hidden: frozenset[str], first: in
     if (found := _plans.get(key)) is not None:
         _plans.move_to_end(key)
         return found
-    if first == 0 and _fits(transcript, tokens, hidden):
-        views: tuple[View, ...] = (View(hidden=hidden),)
-    else:
-        views = _make_windows(transcript, tokens, hidden, first)
+    views: tuple[View, ...] = (View(hidden=hidden),)
+    if first or not surely_fits(transcript, tokens):
+        measured = Measured(transcript, hidden)
+        if first or measured.total > tokens:
+            views = _make_windows(measured, tokens, first)
     _plans[key] = views
     if len(_plans) > _KEPT_PLANS:
         _plans.popitem(last=False)
@@ -109,204 +99,93 @@ def split(transcript: Transcript, tokens: int, hidden: frozenset[str], first: in
 _plans: OrderedDict[tuple[str, int, frozenset[str], int], tuple[View, ...]] = OrderedDict()
 
 
-def _fits(transcript: Transcript, tokens: int, hidden: frozenset[str]) -> bool:
-    # Most transcripts are short: no text has more than three tokens to a byte or sixteen to a line, and counting is quick.
-    bytes_ = sum(len(part.text.encode("utf-8", "surrogatepass")) for _, part in transcript.parts())
-    lines = sum(part.text.count("\n") + 2 for _, part in transcript.parts()) + len(transcript.messages)
-    if 3 * bytes_ + 24 * lines <= tokens:
-        return True
-    return transcript_tokens(transcript, hidden) <= tokens
-
-
-def _make_windows(transcript: Transcript, tokens: int, hidden: frozenset[str], first: int) -> tuple[View, ...]:
-    cut: set[str] = set()
-    pieces = list(_join_calls(transcript, list(_make_pieces(transcript, tokens, hidden, first, cut)), tokens))
-    task, task_tokens = _find_task(transcript, tokens, hidden)
-    calls = _find_calls(transcript)
-    runs: list[tuple[tuple[_Piece, ...], frozenset[int]]] = []
-    start = 0
-    while True:
-        end, fetched = _fill(transcript, pieces, start, calls, tokens, task_tokens, hidden)
-        runs.append((tuple(pieces[start:end]), fetched))
-        if end == len(pieces):
-            break
+def _make_windows(measured: Measured, tokens: int, first: int) -> tuple[View, ...]:
+    pieces, cut = make_pieces(measured, tokens, first)
+    task = _find_task(measured, tokens)
+    calls = _find_calls(measured.transcript)
+    runs: list[tuple[list[Piece], set[int]]] = []
+    start = end = 0
+    while end < len(pieces):
+        end, fetched = _fill(measured, pieces, start, calls, task, tokens)
+        runs.append((pieces[start:end], fetched))
         start = max(start + 1, _step_back(pieces, end, tokens))
     views = []
     for number, (run, fetched) in enumerate(runs, start=1):
-        own = _unite(transcript, run)
-        there = {shown.message for shown in own}
-        again = (task | fetched) - there
+        own = _unite(measured.transcript, run)
+        again = (task | fetched) - {shown.message for shown in own}
         shown = tuple(sorted([*(Shown(message) for message in again), *own], key=lambda one: one.message))
-        views.append(View(shown, again, frozenset(cut), hidden, (number, len(runs))))
+        views.append(View(shown, frozenset(again), cut, measured.hidden, (number, len(runs))))
     return tuple(views)
 
 
 def _fill(
-    transcript: Transcript,
-    pieces: list[_Piece],
-    start: int,
-    calls: dict[int, tuple[int, ...]],
-    tokens: int,
-    used: float,
-    hidden: frozenset[str],
-) -> tuple[int, frozenset[int]]:
-    """Return where the window that begins at piece `start` ends, and which earlier calls it repeats."""
+    measured: Measured, pieces: list[Piece], start: int, calls: dict[int, set[int]], task: set[int], tokens: int
+) -> tuple[int, set[int]]:
+    """Return where the window that begins with piece `start` ends, and which earlier calls it repeats."""
     first = pieces[start].shown[0].message
+    used = measured.frame + sum(measured.messages[message] for message in task)
     fetched: set[int] = set()
     fetched_tokens = 0.0
-    end = start
-    while end < len(pieces):
+    for end in range(start, len(pieces)):
         piece = pieces[end]
-        wanted = {call for one in piece.shown for call in calls.get(one.message, ()) if call < first} - fetched
-        costs = {call: _message_tokens(transcript.messages[call], hidden) for call in sorted(wanted)}
-        affordable: dict[int, float] = {}
-        for call, cost in costs.items():
-            if fetched_tokens + sum(affordable.values()) + cost <= tokens * _CALLS:
-                affordable[call] = cost
-        needed = piece.tokens + sum(affordable.values())
-        if end > start and used + needed > tokens:
-            break
-        used += needed
-        fetched |= affordable.keys()
-        fetched_tokens += sum(affordable.values())
-        end += 1
-    return end, frozenset(fetched)
+        more: set[int] = set()
+        more_tokens = 0.0
+        for call in sorted({call for one in piece.shown for call in calls.get(one.message, ())}):
+            size = measured.messages[call]
+            if call < first and call not in fetched and fetched_tokens + more_tokens + size <= tokens * _CALLS:
+                more.add(call)
+                more_tokens += size
+        if end > start and used + piece.tokens + more_tokens > tokens:
+            return end, fetched
+        used += piece.tokens + more_tokens
+        fetched |= more
+        fetched_tokens += more_tokens
+    return len(pieces), fetched
 
 
-def _step_back(pieces: list[_Piece], end: int, tokens: int) -> int:
+def _step_back(pieces: list[Piece], end: int, tokens: int) -> int:
     """Return where the next window begins, so that it repeats the last pieces before `end`."""
     start, repeated = end - 1, pieces[end - 1].tokens
-    while start > 0 and repeated + pieces[start - 1].tokens <= tokens * _OVERLAP:
+    while start > 0:
+        more = pieces[start - 1].tokens
+        # A last line of thanks is no overlap: what stands before it comes along, even if it is long.
+        if repeated + more > tokens * _OVERLAP and repeated >= tokens * _OVERLAP / 2:
+            break
         start -= 1
-        repeated += pieces[start].tokens
+        repeated += more
     return start
 
 
-def _make_pieces(
-    transcript: Transcript, tokens: int, hidden: frozenset[str], first: int, cut: set[str]
-) -> Iterator[_Piece]:
-    """Yield the pieces of a transcript in order; `cut` takes the ids of parts of which something is left out."""
-    for number in range(first, len(transcript.messages)):
-        message = transcript.messages[number]
-        total = _message_tokens(message, hidden)
-        if total <= tokens * _PIECE:
-            yield _Piece(total, (Shown(number),))
-            continue
-        stretches: list[tuple[float, Stretch]] = []
-        for at, part in enumerate(message.parts):
-            stretches.extend(_make_stretches(part, at, tokens, hidden, cut))
-        heading = _heading_tokens(message)
-        kept = heading + sum(cost for cost, _ in stretches)
-        if kept <= tokens * _PIECE:
-            yield _Piece(kept, (Shown(number, tuple(stretch for _, stretch in stretches)),))
-            continue
-        for cost, stretch in stretches:
-            yield _Piece(heading + cost, (Shown(number, (stretch,)),))
-
-
-def _make_stretches(
-    part: Part, at: int, tokens: int, hidden: frozenset[str], cut: set[str]
-) -> Iterator[tuple[float, Stretch]]:
-    total = _part_tokens(part, hidden)
-    if part.kind in hidden or total <= tokens * _SPLIT:
-        yield total, Stretch(at, 0, len(part.text))
-    elif part.kind == "tool_result" and total > tokens * _PIECE:
-        cut.add(part.id)
-        head = next(_cut_up(part, 0, tokens * _CUT_TO * 2 / 3))
-        tail = max(head[1], _find_tail(part, tokens * _CUT_TO / 3))
-        yield head[0], Stretch(at, 0, head[1])
-        yield _stretch_tokens(part, tail, len(part.text)), Stretch(at, tail, len(part.text))
-    else:
-        start = 0
-        for cost, end in _cut_up(part, 0, tokens * _SPLIT):
-            yield cost, Stretch(at, start, end)
-            start = end
-
-
-def _cut_up(part: Part, start: int, most: float) -> Iterator[tuple[float, int]]:
-    """Yield the ends of stretches of about `most` tokens, at the end of a line where one is near, with their tokens."""
-    text = part.text
-    step = max(1, min(1024, int(most / 16)))
-    cost = 2.0 * _line_tokens(part)
-    at = start
-    while at < len(text):
-        block = text[at : at + step]
-        more = _text_tokens(block, part)
-        if cost + more > most and at > start:
-            newline = text.rfind("\n", max(start + 1, at - 8 * step), at)
-            end = newline + 1 if newline >= 0 else at
-            yield cost, end
-            start, at, cost = end, end, 2.0 * _line_tokens(part)
-            continue
-        cost += more
-        at += len(block)
-    yield cost, len(text)
-
-
-def _find_tail(part: Part, most: float) -> int:
-    """Return where the last stretch of about `most` tokens begins."""
-    step = max(1, min(1024, int(most / 16)))
-    at, cost = len(part.text), 0.0
-    while at > 0:
-        cost += _text_tokens(part.text[max(0, at - step) : at], part)
-        if cost > most:
-            break
-        at = max(0, at - step)
-    return at
-
-
-def _join_calls(transcript: Transcript, pieces: list[_Piece], tokens: int) -> Iterator[_Piece]:
-    """Put the results that directly follow a message's calls into one piece with it, as far as they fit."""
-    held: _Piece | None = None
-    owned: set[str] = set()
-    for piece in pieces:
-        (shown,) = piece.shown
-        message = transcript.messages[shown.message]
-        answers = {part.answers for part in message.parts if part.kind == "tool_result"}
-        if held and shown.stretches is None and answers and answers <= owned:
-            joined = held.tokens + piece.tokens
-            if joined <= tokens * _PIECE:
-                held = _Piece(joined, (*held.shown, shown))
-                continue
-        if held:
-            yield held
-        held = piece
-        owned = {part.id for part in message.parts if part.kind == "tool_call"}
-    if held:
-        yield held
-
-
-def _find_calls(transcript: Transcript) -> dict[int, tuple[int, ...]]:
-    """Return, for each message with tool results, the messages of the calls that they answer, where those are others."""
+def _find_calls(transcript: Transcript) -> dict[int, set[int]]:
+    """Return, for each message with tool results, the earlier messages of the calls that they answer."""
     where = {
         part.id: number
         for number, message in enumerate(transcript.messages)
         for part in message.parts
         if part.kind == "tool_call"
     }
-    found: dict[int, tuple[int, ...]] = {}
+    found: dict[int, set[int]] = {}
     for number, message in enumerate(transcript.messages):
         calls = {where[part.answers] for part in message.parts if part.answers in where}
-        if calls - {number}:
-            found[number] = tuple(sorted(calls - {number}))
+        if earlier := {call for call in calls if call < number}:
+            found[number] = earlier
     return found
 
 
-def _find_task(transcript: Transcript, tokens: int, hidden: frozenset[str]) -> tuple[frozenset[int], float]:
-    """Return the messages before the target's first, as far as they fit in their share, and their tokens."""
+def _find_task(measured: Measured, tokens: int) -> set[int]:
+    """Return the messages before the target's first, as far as they fit in their share."""
     task: set[int] = set()
-    frame, used = _frame_tokens(transcript), 0.0
-    for number, message in enumerate(transcript.messages):
+    used = 0.0
+    for number, message in enumerate(measured.transcript.messages):
         if message.by_target:
             break
-        cost = _message_tokens(message, hidden)
-        if used + cost <= tokens * _TASK:
+        if used + measured.messages[number] <= tokens * _TASK:
             task.add(number)
-            used += cost
-    return frozenset(task), frame + used
+            used += measured.messages[number]
+    return task
 
 
-def _unite(transcript: Transcript, run: tuple[_Piece, ...]) -> tuple[Shown, ...]:
+def _unite(transcript: Transcript, run: list[Piece]) -> tuple[Shown, ...]:
     """Join the pieces of a window: stretches that meet become one, a message of which all is there is shown whole."""
     stretches: OrderedDict[int, list[Stretch] | None] = OrderedDict()
     for piece in run:
@@ -332,40 +211,6 @@ def _meet(one: Stretch, next_one: Stretch) -> bool:
 
 def _is_all(message: Message, stretches: list[Stretch]) -> bool:
     return stretches == [Stretch(number, 0, len(part.text)) for number, part in enumerate(message.parts)]
-
-
-def _frame_tokens(transcript: Transcript) -> float:
-    """The boundary, which window it is, and the tools that were offered."""
-    return 200 + sum(min(len(tool.name), 100) + 2 for tool in transcript.tools)
-
-
-def _message_tokens(message: Message, hidden: frozenset[str]) -> float:
-    return _heading_tokens(message) + sum(_part_tokens(part, hidden) for part in message.parts)
-
-
-def _heading_tokens(message: Message) -> float:
-    # Names are cut to sixty characters, notes to forty.
-    names = (message.author, message.to or "", message.branch or "")
-    return 40 + sum(min(len(name), 100) for name in (*names, *message.notes))
-
-
-def _part_tokens(part: Part, hidden: frozenset[str]) -> float:
-    # The heading, and a line that may say what is left out.
-    frame = 24 + 2 * _line_tokens(part) + min(len(part.tool or part.media_type or ""), 120) + len(part.answers or "")
-    return frame if part.kind in hidden else frame + _text_tokens(part.text, part)
-
-
-def _stretch_tokens(part: Part, start: int, end: int) -> float:
-    return 24 + 4 * _line_tokens(part) + _text_tokens(part.text[start:end], part)
-
-
-def _text_tokens(text: str, part: Part) -> float:
-    return estimate_most(visible(text)) + text.count("\n") * _line_tokens(part)
-
-
-def _line_tokens(part: Part) -> int:
-    """The mark and the id before each line: letters drawn at random, a token for almost each sign."""
-    return 9 + len(part.id)
 
 
 def _question_tokens(rubric: Rubric) -> float:
