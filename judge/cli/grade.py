@@ -150,14 +150,13 @@ def grade(
     from judge.grading.budget import Budget
 
     run = _choose_run(processes, cluster, record)
-    run_here = cluster is None and processes in (None, 1)
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
-            partial(run, paces=_open_paces(book, **rates)) if run_here or any(rates.values()) else run,
+            partial(run, paces=_open_paces(book, **rates)),
             reading.follow(transcripts),
             lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
@@ -199,11 +198,10 @@ def _choose_run(processes: int | None, cluster: str | None, record: Path | None)
     if cluster is None:
         from judge.grading.workers.local import LocalLauncher
 
-        return partial(run_on_workers, launcher=LocalLauncher(), workers=processes or 1)
+        return partial(run_on_workers, launch=LocalLauncher, workers=processes)
     from judge.grading.workers.cluster import ClusterLauncher
 
-    launcher = ClusterLauncher(cluster)
-    return partial(run_on_workers, launcher=launcher, workers=processes)
+    return partial(run_on_workers, launch=partial(ClusterLauncher, cluster), workers=processes)
 
 
 class _Defaults(NamedTuple):

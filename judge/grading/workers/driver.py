@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import orjson
 
-from judge.errors import JudgeError, ProviderError
+from judge.errors import InputError, JudgeError, ProviderError
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
+from judge.grading.pace import LocalPaces, Paces
 from judge.grading.run import Plan, Progress, Samples, Tally, Task, Turn, draw_turns, open_lane
 from judge.grading.workers.launching import Channel, Launcher
-from judge.grading.workers.messages import Message, Row, make_order, pack_turn, read_error
+from judge.grading.workers.messages import Message, Order, Row, pack_turn, read_error
 from judge.grading.workers.permits import Grants
 from judge.ledger.entry import CALL, VERDICT, Call, Entry, read_call, read_verdict
 from judge.ledger.store import REOPENED, Ledger
@@ -46,7 +48,7 @@ async def run_on_workers(
     rubrics: Iterable[Rubric],
     judges: Iterable[Judge],
     *,
-    launcher: Launcher,
+    launch: Callable[[], Launcher],
     workers: int | None = None,
     budget: Budget,
     ledger: Ledger | None = None,
@@ -54,6 +56,7 @@ async def run_on_workers(
     concurrency: int = 16,
     retry: Sequence[Status] = REOPENED,
     on_progress: Progress | None = None,
+    paces: Paces | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Do what `judge.grading.run.run` does, on so many workers; `concurrency` is that of all of them together.
 
@@ -67,9 +70,17 @@ async def run_on_workers(
     judges = tuple(judges)
     named = [_name_judge(judge, budget) for judge in judges]
     plan = Plan(tuple(rubrics), tuple(named), samples)
-    driver = _Driver(plan, launcher, ledger, budget, retry=retry, on_progress=on_progress)
+    grant = partial(Grants, budget, judges, paces or LocalPaces())
+    driver = _Driver(plan, launch(), ledger, grant, retry=retry, on_progress=on_progress)
     try:
-        await driver.open(judges, workers, concurrency)
+        order = Order(
+            rubrics=plan.rubrics,
+            judges=judges,
+            concurrency=concurrency,
+            limit_usd=budget.limit_usd,
+            repeats=len(plan.rubrics) > 1 or samples != 1,
+        )
+        await driver.open(order, workers)
         async for item in driver.work(transcripts):
             yield item
     finally:
@@ -78,6 +89,8 @@ async def run_on_workers(
 
 def _name_judge(judge: Judge, budget: Budget) -> Judge:
     """Return in whose name a judge answers; workers look whether it can be reached."""
+    if judge.via == "batch":
+        raise InputError("--lane batch: batches are gathered by one process; leave out --processes and --cluster")
     return open_lane(judge, budget)[0] if judge.embedded or judge.replayed else judge
 
 
@@ -86,10 +99,9 @@ class _Slot:
     """A place for a worker, and what its present one holds."""
 
     number: int
-    order: str
-    concurrency: int
+    order: Order
     grants: Grants
-    channel: Channel | None = None
+    channel: Channel | None = None  # null while there is no worker here
     tasks: dict[str, Task] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)  # characters of what is asked about
     characters: int = 0
@@ -98,8 +110,9 @@ class _Slot:
     def has_room(self) -> bool:
         if self.channel is None or self.ended:
             return False
-        room = len(self.tasks) < self.concurrency + max(_AHEAD, self.concurrency)
-        return room and (self.characters < _AHEAD_CHARS or len(self.tasks) < self.concurrency)
+        at_once = self.order.concurrency
+        room = len(self.tasks) < at_once + max(_AHEAD, at_once)
+        return room and (self.characters < _AHEAD_CHARS or len(self.tasks) < at_once)
 
     def hold(self, tasks: Sequence[Task]) -> None:
         """Count tasks that its worker is given."""
@@ -127,7 +140,7 @@ class _Driver:
         plan: Plan,
         launcher: Launcher,
         ledger: Ledger | None,
-        budget: Budget,
+        grant: Callable[[], Grants],
         *,
         retry: Sequence[Status],
         on_progress: Progress | None,
@@ -135,7 +148,7 @@ class _Driver:
         self._plan = plan
         self._launcher = launcher
         self._ledger = ledger
-        self._budget = budget
+        self._grant = grant
         self._retry = retry
         self._on_progress = on_progress
         self._rubrics = [rubric.sha256 for rubric in plan.rubrics]
@@ -152,17 +165,16 @@ class _Driver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    async def open(self, judges: Sequence[Judge], workers: int | None, concurrency: int) -> None:
+    async def open(self, order: Order, workers: int | None) -> None:
         """Take in what earlier drivers' workers left; workers are started once there is something to do."""
         ledger = self._ledger.meta["ledger_id"] if self._ledger is not None else f"none-{secrets.token_hex(8)}"
         await self._launcher.open(ledger, secrets.token_hex(8))
         self._merge(await self._launcher.recover(), found=True)
         self._launcher.forget()
-        workers = min(workers or self._launcher.room, concurrency)
+        workers = min(workers or self._launcher.room, order.concurrency)
         for number in range(workers):
-            share = concurrency // workers + (number < concurrency % workers)
-            order = make_order(self._plan.rubrics, judges, share, self._budget.limit_usd)
-            self._slots.append(_Slot(number, order, share, Grants(self._budget)))
+            share = order.concurrency // workers + (number < order.concurrency % workers)
+            self._slots.append(_Slot(number, order.model_copy(update={"concurrency": share}), self._grant()))
 
     async def work(self, transcripts: Iterable[Transcript]) -> AsyncIterator[tuple[Verdict, bool]]:
         """Hand out and take in until there is nothing left."""
@@ -219,8 +231,8 @@ class _Driver:
         """Keep a worker in this place."""
         while not self._closing:
             channel = await self._launcher.start(slot.number)
-            slot.grants = Grants(self._budget)
-            channel.send(["plan", slot.order])
+            slot.grants = self._grant()
+            channel.send(["plan", slot.order.model_dump_json()])
             async for message in channel.receive():
                 await self._hear(slot, channel, message)
             slot.channel = None

@@ -35,6 +35,7 @@ class Order(Frozen):
     judges: tuple[Judge, ...]
     concurrency: int
     limit_usd: float | None
+    repeats: bool
 
 
 class Parcel(NamedTuple):
@@ -53,12 +54,6 @@ def decode(data: bytes) -> list[Message]:
     """Return the messages that `encode` was given."""
     messages: list[Message] = orjson.loads(data)
     return messages
-
-
-def make_order(rubrics: Sequence[Rubric], judges: Sequence[Judge], concurrency: int, limit_usd: float | None) -> str:
-    """Return the text of an order."""
-    order = Order(rubrics=tuple(rubrics), judges=tuple(judges), concurrency=concurrency, limit_usd=limit_usd)
-    return order.model_dump_json(by_alias=True)
 
 
 def pack_turn(tasks: Sequence[Task], calls: Iterable[Call], rubrics: Sequence[str], judges: Sequence[str]) -> Message:

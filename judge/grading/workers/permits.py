@@ -7,12 +7,14 @@ given leave for and did not account for counts as spent: the call may have been 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from judge.errors import ProviderError
 from judge.grading.budget import Budget
 from judge.grading.exchange import NoVerdict
+from judge.grading.judges import Judge
+from judge.grading.pace import Outcome, Pace, Paces
 from judge.grading.workers.messages import Message
 
 
@@ -77,36 +79,84 @@ class LeasedBudget(Budget):
             self._line.tell("settle", reserved_usd, cost_usd)
 
 
+class LeasedPace:
+    """The driver's pace for a provider, as a worker sees it; see `judge.grading.pace.Pace`."""
+
+    def __init__(self, judge: int, line: Line) -> None:
+        self._judge = judge
+        self._line = line
+
+    async def enter(self, tokens: int) -> int:
+        """See `Pace.enter`."""
+        ticket: int = await self._line.ask("enter", self._judge, tokens)
+        return ticket
+
+    async def leave(self, ticket: int, outcome: Outcome) -> None:
+        """See `Pace.leave`."""
+        self._line.tell("leave", self._judge, ticket, outcome)
+
+
+class LeasedPaces:
+    """The paces of a run, as a worker sees them; judges go by their place in the order."""
+
+    def __init__(self, judges: Sequence[Judge], line: Line) -> None:
+        self._judges = judges
+        self._line = line
+
+    def of(self, judge: Judge) -> Pace:
+        """See `Paces.of`."""
+        return LeasedPace(self._judges.index(judge), self._line)
+
+
 class Grants:
     """The driver's side for one worker: what it was given leave for and has not accounted for."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, judges: Sequence[Judge], paces: Paces) -> None:
         self._budget = budget
+        self._judges = judges
+        self._paces = paces
         self._reserved: list[float] = []
+        self._tickets: set[tuple[int, int]] = set()
         self._lost = False
 
     async def answer(self, number: int, what: str, *arguments: Any) -> Message:
         """Return the answer to a worker's question, once there is one."""
-        del what
+        value: float
         try:
-            value = await self._budget.reserve(*arguments)
+            if what == "reserve":
+                value = await self._budget.reserve(*arguments)
+                self._reserved.append(value)
+            else:
+                judge, tokens = arguments
+                value = await self._pace(judge).enter(tokens)
+                self._tickets.add((judge, value))
         except NoVerdict as missing:
             return ["answer", number, None, [missing.status, missing.detail]]
+        except ProviderError as error:
+            return ["answer", number, None, ["fatal", str(error)]]
         if self._lost:
-            await self._budget.settle(value, 0.0)  # it was lost while it waited, so nothing was sent
-        else:
-            self._reserved.append(value)
+            await self.write_off(0.0)  # it was lost while it waited for this, so nothing was sent
         return ["answer", number, value, None]
 
     async def hear(self, what: str, *arguments: Any) -> None:
         """Take in what a worker says became of its leave."""
-        del what
-        reserved, cost = arguments
-        self._reserved.remove(reserved)
-        await self._budget.settle(reserved, cost)
+        if what == "settle":
+            reserved, cost = arguments
+            self._reserved.remove(reserved)
+            await self._budget.settle(reserved, cost)
+        else:
+            judge, ticket, outcome = arguments
+            self._tickets.remove((judge, ticket))
+            await self._pace(judge).leave(ticket, Outcome(*outcome))
 
-    async def write_off(self) -> None:
+    async def write_off(self, cost_usd: float | None = None) -> None:
         """The worker is lost: what it did not account for may have been spent."""
         self._lost = True
         while self._reserved:
-            await self._budget.settle(self._reserved.pop(), None)
+            await self._budget.settle(self._reserved.pop(), cost_usd)
+        while self._tickets:
+            judge, ticket = self._tickets.pop()
+            await self._pace(judge).leave(ticket, Outcome("other"))
+
+    def _pace(self, judge: int) -> Pace:
+        return self._paces.of(self._judges[judge])

@@ -13,7 +13,7 @@ from judge.errors import JudgeError
 from judge.grading.judges import Judge
 from judge.grading.run import NOTHING_YET, Scheduler, Tally, Turn, open_lane
 from judge.grading.workers.messages import Message, Order, name_error, unpack_turn
-from judge.grading.workers.permits import LeasedBudget, Line
+from judge.grading.workers.permits import LeasedBudget, LeasedPaces, Line
 from judge.grading.workers.spool import Spool
 from judge.rubrics.model import Rubric
 
@@ -68,7 +68,8 @@ class Worker:
         order = await self._order
         budget = LeasedBudget(order.limit_usd, self._line)
         async with AsyncExitStack() as stack:
-            lanes = [open_lane(judge, budget) for judge in order.judges]
+            paces = LeasedPaces(order.judges, self._line)
+            lanes = [open_lane(judge, budget, paces, repeats=order.repeats) for judge in order.judges]
             for _, lane in lanes:
                 stack.push_async_callback(lane.close)
             self._rubrics, self._judges = order.rubrics, tuple(judge for judge, _ in lanes)
