@@ -21,7 +21,7 @@ from judge.calibration.intervals import (
     proportion,
     sum_bounds,
 )
-from judge.calibration.ratings import MISSING, Floats, Integers
+from judge.calibration.ratings import MISSING, Floats, Integers, sum_rows
 from judge.calibration.statistic import Statistic, measured, undefined
 from judge.frozen import Frozen
 
@@ -199,8 +199,8 @@ def multiclass(
 
     def finish(sums: Floats) -> Floats:
         table = sums.reshape(-1, k, k)
-        hits, support, given = np.einsum("bii->bi", table), table.sum(axis=2), table.sum(axis=1)
-        total, either = table.sum(axis=(1, 2)), support + given
+        hits, support, given = (np.einsum(which, table) for which in ("bii->bi", "bij->bi", "bij->bj"))
+        total, either = sum_rows(support), support + given
         f1 = np.divide(2 * hits, either, out=np.zeros_like(either), where=either > 0)
         macro = f1.sum(axis=1) / (either > 0).sum(axis=1)
         chance = (support * given).sum(axis=1)

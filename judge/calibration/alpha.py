@@ -14,7 +14,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from judge.calibration.bootstrap import REPLICATES, Scheme, additive, as_statistic, bca, weighted
-from judge.calibration.ratings import MISSING, Coded, Floats, Integers, as_values, code, count, perfect
+from judge.calibration.ratings import (
+    MISSING,
+    Coded,
+    Floats,
+    Integers,
+    as_values,
+    code,
+    count,
+    dot_rows,
+    perfect,
+    sum_rows,
+)
 from judge.calibration.statistic import NO_VARIATION, Statistic, undefined
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
@@ -115,7 +126,7 @@ def _fixed_table(coded: Coded, distance: Floats, clusters: Integers | None) -> S
 
     def finish(sums: Floats) -> Floats:
         totals, observed = sums[:, :-1], sums[:, -1]
-        return _one_minus(observed, ((totals @ distance) * totals).sum(axis=1), totals.sum(axis=1))
+        return _one_minus(observed, dot_rows(totals @ distance, totals), sum_rows(totals))
 
     return additive(np.column_stack([counts, own]), finish, clusters, alike=counts)
 
@@ -134,8 +145,8 @@ def _ordinal_table(coded: Coded, clusters: Integers | None) -> Scheme:
         totals, coincidences = sums[:, :k], sums[:, k:]
         ranks = np.cumsum(totals, axis=1) - totals / 2
         distance = (ranks[:, high] - ranks[:, low]) ** 2
-        expected = 2 * (totals[:, low] * totals[:, high] * distance).sum(axis=1)
-        return _one_minus((coincidences * distance).sum(axis=1), expected, totals.sum(axis=1))
+        expected = 2 * dot_rows(totals[:, low] * totals[:, high], distance)
+        return _one_minus(dot_rows(coincidences, distance), expected, sum_rows(totals))
 
     return additive(np.column_stack([counts, pairs]), finish, clusters, alike=counts)
 

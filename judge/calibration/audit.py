@@ -117,13 +117,11 @@ def audit_gold(
     Raises:
         InputError: if label sets differ or the polarity of labels cannot be told.
     """
-    labelled = by_rubric(labels)
     found = []
-    for rubric in sorted(rubrics or labelled):
+    for rubric in sorted(rubrics or by_rubric(labels)):
         joined = [one for one in matched if one.rubric == rubric]
-        table = _widest(joined) or rate_table(
-            labelled.get(rubric, []), rubric, scale=(scales or {}).get(rubric), positive=positive, kinds=kinds
-        )
+        scale = (scales or {}).get(rubric)
+        table = _widest(joined) or rate_table(labels, rubric, scale=scale, positive=positive, kinds=kinds)
         found.append(_audit_one(table, joined, texts, families or {}))
     return found
 

@@ -178,7 +178,7 @@ def _draw(frequencies: NDArray[np.int64], replicates: int, seed: int) -> Iterabl
     return _weights(frequencies, replicates, np.random.default_rng(seed))
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=8)
 def _kept_weights(frequencies: bytes, replicates: int, seed: int) -> Floats:
     counts, rng = np.frombuffer(frequencies, dtype=np.int64), np.random.default_rng(seed)
     weights = np.concatenate(list(_weights(counts, replicates, rng)))

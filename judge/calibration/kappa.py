@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from judge.calibration.bootstrap import REPLICATES, Finish, additive, as_statistic, bca
 from judge.calibration.intervals import t_quantile
-from judge.calibration.ratings import MISSING, Coded, Floats, Integers, code, count, perfect
+from judge.calibration.ratings import MISSING, Coded, Floats, Integers, code, count, dot_rows, perfect, sum_rows
 from judge.calibration.statistic import NO_VARIATION, Statistic, measured, undefined
 
 Coefficient = Literal["percent", "cohen", "fleiss", "conger", "gwet", "brennan_prediger"]
@@ -148,10 +148,10 @@ def _pooled_margins(counts: Floats, table: Floats, coefficient: Coefficient) -> 
     q = len(table)
 
     def chance(sums: Floats) -> Floats:
-        pi = _divide(sums, sums.sum(axis=1, keepdims=True))
-        spread = (pi * (1 - pi)).sum(axis=1)
+        pi = _divide(sums, sum_rows(sums)[:, None])
+        spread = dot_rows(pi, 1 - pi)
         if coefficient == "fleiss":
-            expected = ((pi @ table) * pi).sum(axis=1)
+            expected = dot_rows(pi @ table, pi)
         elif coefficient == "brennan_prediger":
             expected = np.full(len(pi), table.sum() / q**2)
         else:
@@ -168,11 +168,12 @@ def _rater_margins(coded: Coded, table: Floats) -> tuple[Floats, Finish]:
     given = (coded.codes[:, :, None] == np.arange(q)).reshape(len(coded.codes), n_raters * q).astype(float)
 
     def chance(sums: Floats) -> Floats:
-        by_rater = sums.reshape(len(sums), n_raters, q)
-        shares = _divide(by_rater, by_rater.sum(axis=2, keepdims=True))
-        total = shares.sum(axis=1)
+        by_rater = (sums[:, rater * q : (rater + 1) * q] for rater in range(n_raters))
+        shares = [_divide(mine, sum_rows(mine)[:, None]) for mine in by_rater]
+        total = sum(shares[1:], start=shares[0])
         # Ordered pairs of different raters: the square of the sum, less each rater with itself.
-        paired = ((total @ table) * total).sum(axis=1) - ((shares @ table) * shares).sum(axis=(1, 2))
+        own = [dot_rows(mine @ table, mine) for mine in shares]
+        paired = dot_rows(total @ table, total) - sum(own[1:], start=own[0])
         return np.asarray(paired / (n_raters * (n_raters - 1)))
 
     return given, chance

@@ -85,6 +85,16 @@ def count(coded: Coded) -> Floats:
     return np.bincount(cells, minlength=n_items * n_categories).reshape(n_items, n_categories).astype(float)
 
 
+def sum_rows(values: Floats) -> Floats:
+    """The sum of each row: many times as fast as `values.sum(axis=1)` where rows are short and many."""
+    return np.asarray(np.einsum("ij->i", values))
+
+
+def dot_rows(one: Floats, other: Floats) -> Floats:
+    """The scalar product of each row of one with the same row of the other."""
+    return np.asarray(np.einsum("ij,ij->i", one, other))
+
+
 def perfect(
     values: Floats, coefficient: Callable[[Floats], float], n_units: int, *, name: str, level: float
 ) -> Statistic:

@@ -99,6 +99,8 @@ def run(arguments: list[str]) -> None:
 
 def main() -> None:
     """Run the command line; every failure that the package knows ends in one message and its exit code."""
+    # The matrices of a bootstrap are too small to be divided: a second thread of the linear algebra only spins.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         run(sys.argv[1:])
     except JudgeError as error:
