@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.common import Json, LedgerPath, Workspace, print_json, say
+from judge.cli.common import Json, LedgerPath, Workspace, print_json, read_standing, say
 from judge.cli.given import (
     By,
     Cluster,
@@ -28,6 +28,11 @@ from judge.cli.given import (
     no_search_for_cycles,
 )
 from judge.errors import InputError
+
+if TYPE_CHECKING:
+    from judge.calibration.estimate import Rate
+    from judge.ledger.decisions import Standing
+    from judge.ledger.verdict import Verdict
 
 
 def calibrate(
@@ -234,7 +239,8 @@ def rates(
         random_gold=random_gold,
         design=read_design(design) if design else (),
     )
-    for one in found:
+    standing = read_standing(verdicts, ledger, workspace)
+    for one in (_with_standing(one, rows, standing) for one in found):
         if json:
             print_json(one.model_dump(mode="json"))
         else:
@@ -243,6 +249,20 @@ def rates(
             print("\n".join(describe_rate(one)))
     if not labels:
         say("Without --labels nothing is known of the judge's errors: these are flag rates, not rates of behaviour.")
+
+
+def _with_standing(one: Rate, rows: list[Verdict], standing: dict[str, Standing]) -> Rate:
+    """The rate with a note on how many of its verdicts were disputed, and how that ended."""
+    from judge.ledger.decisions import tell_standing
+
+    mine = [
+        row
+        for row in (rows if standing else ())
+        if (row.rubric, row.judge) == (one.rubric, one.judge)
+        and all(str(row.run.get(name, "unknown")) == value for name, value in one.group.items())
+    ]
+    note = tell_standing(mine, standing)
+    return one if note is None else one.model_copy(update={"notes": (*one.notes, note)})
 
 
 def _question(text: str, *, json: bool) -> None:

@@ -17,6 +17,7 @@ from judge.workspace import LEDGER_FILE, resolve_workspace
 
 if TYPE_CHECKING:
     from judge.gold.goldset import GoldSet
+    from judge.ledger.decisions import Standing
     from judge.ledger.store import Ledger, Select
     from judge.transcripts.limits import Limits
     from judge.transcripts.model import Transcript
@@ -71,6 +72,16 @@ def open_existing_ledger(ledger: str | None, workspace: Path | None) -> Ledger:
     from judge.ledger.store import open_ledger
 
     return open_ledger(ledger_path(ledger, workspace), create=False, read_only=True)
+
+
+def read_standing(verdicts: Path | None, ledger: str | None, workspace: Path | None) -> dict[str, Standing]:
+    """Return where each disputed verdict of the ledger stands; nothing where the verdicts come from a file."""
+    from judge.ledger.decisions import stand
+
+    if verdicts is not None:
+        return {}
+    with open_existing_ledger(ledger, workspace) as book:
+        return stand(book)
 
 
 def check_selection(book: Ledger, select: Select) -> None:

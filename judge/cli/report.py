@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judge.cli.common import Json, LedgerPath, Quiet, Workspace, ledger_path, open_existing_ledger, print_json, say
+from judge.cli.common import (
+    Json,
+    LedgerPath,
+    Quiet,
+    Workspace,
+    ledger_path,
+    open_existing_ledger,
+    print_json,
+    read_standing,
+    say,
+)
 from judge.cli.given import Cluster, Judges, Kinds, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
 from judge.errors import InputError
 
@@ -59,6 +69,7 @@ def report(
 
     from judge.calibration.certificate import verify_certificate
     from judge.gold.labels import read_labels
+    from judge.ledger.decisions import tell_standing
     from judge.report.gather import Origin, gather
 
     if md and json:
@@ -82,6 +93,9 @@ def report(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("transcript-judge"),
     )
+    note = tell_standing(rows, read_standing(verdicts, ledger, workspace))
+    if note is not None:
+        found = found.model_copy(update={"notes": (*found.notes, note)})
     if csv is not None:
         from judge.report.tables import write_csv
 

@@ -8,6 +8,7 @@ stay as they are: a decision stands beside the verdict that it is about. Who may
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ from judge.frozen import Frozen
 from judge.ledger.entry import Entry
 from judge.ledger.store import Ledger
 from judge.ledger.verdict import Evidence, Met, Verdict
+from judge.text import counted
 
 DISPUTE: Final = "dispute"
 REVIEW: Final = "review"
@@ -188,13 +190,16 @@ def stale_guidelines(matters: Iterable[Matter]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def count_standing(verdicts: Iterable[Verdict], standing: Mapping[str, Standing]) -> dict[str, int]:
-    """Count verdicts by how they stand: `disputed`, `upheld`, `overturned`; only states that occur."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        if (found := standing.get(verdict.verdict_id)) is not None:
-            counts[found.state] = counts.get(found.state, 0) + 1
-    return counts
+def tell_standing(verdicts: Iterable[Verdict], standing: Mapping[str, Standing]) -> str | None:
+    """Say beside a figure over these verdicts how many of them were disputed and how that ended; None where none was."""
+    counts: Counter[str] = Counter(
+        found.state for one in verdicts if (found := standing.get(one.verdict_id)) is not None
+    )
+    if not counts:
+        return None
+    ended = {"overturned": "overturned by decisions", "upheld": "upheld", "disputed": "not decided yet"}
+    told = ", ".join(f"{counts[state]:,} {words}" for state, words in ended.items() if counts[state])
+    return f"{counted(counts.total(), 'verdict')} disputed: {told}; every figure counts what the judge said"
 
 
 _Body = TypeVar("_Body", Dispute, Review, Decision)

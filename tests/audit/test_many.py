@@ -150,9 +150,8 @@ def test_killed_server_keeps_what_it_acknowledged(tmp_path: Path) -> None:
                 if status == 201:
                     disputes.add(answer["dispute_id"])
 
-        with ThreadPoolExecutor(1) as killer:
-            with suppress(OSError, http.client.HTTPException):
-                go_on()
+        with ThreadPoolExecutor(1) as killer, suppress(OSError, http.client.HTTPException):
+            go_on()
         with open_ledger(tmp_path / "ledger.db", create=False) as book:
             assert verify(book).ok
             assert disputes <= set(read_matters(book))
