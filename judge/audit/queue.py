@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from judge.gold.labels import latest, read_labels
 from judge.gold.model import Label
+from judge.ledger.panel import PANEL
 from judge.ledger.store import Head, Ledger, Select
 from judge.ledger.verdict import Verdict
 from judge.report.cases import outcome
@@ -25,6 +26,7 @@ Item = tuple[str, str]  # transcript, rubric
 # What a case can be listed for, as its badge says it.
 FILTERS: Final = {
     "disputed": "disputed",
+    "escalated": "escalated to people",
     "disagree": "judges disagree",
     "gold": "judge against label",
     "margin": "low margin",
@@ -39,6 +41,7 @@ FILTERS: Final = {
 # What each filter lists, for who has not met the word before.
 MEANINGS: Final = {
     "disputed": "somebody says that a verdict is wrong, and it is not decided yet",
+    "escalated": "a panel's votes do not agree, or not surely enough, and no judge is left to be asked",
     "disagree": "two verdicts that count are not the same",
     "gold": "a verdict says what no rater says, or not what was decided on a dispute",
     "margin": "votes are nearly split between positive and negative, or a score is near one half",
@@ -147,7 +150,7 @@ class Queue:
         for label in latest(read_labels(*paths)):
             if label.criterion is None:
                 labels.setdefault((label.transcript_id, label.rubric), []).append(label)
-        names = {rubric for _, rubric in self._rows}
+        names = {rubric for _, rubric in self._rows.keys() & labels.keys()}
         guidelines = {name: told for name in names if (told := self._guideline(name)) is not None}
         return Known(labels, guidelines, frozenset(self._disputed(self._ledger)))
 
@@ -168,6 +171,7 @@ def mark_case(votes: Sequence[Vote], item: Item = ("", ""), known: Known | None 
     today = known.guidelines.get(item[1])
     true = {
         "disputed": item in known.disputed,
+        "escalated": "escalated" in statuses,
         "disagree": len(settled) > 1,
         "gold": bool(said and settled - said),
         "margin": _is_narrow(votes),
@@ -238,7 +242,9 @@ def _sorted(rows: Mapping[Item, Sequence[Vote]], sources: Mapping[Item, str], kn
 
 
 def _is_narrow(votes: Sequence[Vote]) -> bool:
-    sides = Counter(vote.positive for vote in votes if vote.status == "ok" and vote.positive is not None)
+    # A panel's verdict repeats what its votes say.
+    own = (vote for vote in votes if not vote.judge.startswith(PANEL))
+    sides = Counter(vote.positive for vote in own if vote.status == "ok" and vote.positive is not None)
     count = sides.total()
     split = count > 1 and abs(sides[True] - sides[False]) / count <= _NARROW
     return split or any(vote.p_positive is not None and abs(vote.p_positive - 0.5) <= _NEAR for vote in votes)

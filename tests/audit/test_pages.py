@@ -322,6 +322,7 @@ def test_matrix_has_a_cell_per_judge_and_sample() -> None:
         (("disagree", "margin", "positive"), [("enacted", True, "ok"), ("absent", False, "ok")]),
         (("refused", "missing"), [("refused", None, "refused"), ("absent", False, "ok")]),
         (("contradicted", "missing"), [("contradicted", None, "contradicted")]),
+        (("escalated", "missing"), [("escalated", None, "escalated")]),
         (("unverified", "missing"), [("unverified", None, "unverified")]),
         (("partial", "missing"), [("partial", None, "partial")]),
         (("missing",), [("error", None, "error")]),
@@ -335,7 +336,7 @@ def test_case_is_listed_for_what_is_odd_about_it(expected: tuple[str, ...], vote
 @pytest.mark.parametrize("name", FILTERS)
 def test_filter_lists_only_its_cases(name: str) -> None:
     """Each filter leaves the cases that fall under it, and its count says how many they are."""
-    status = {"contradicted": "contradicted", "unverified": "unverified", "partial": "partial"}
+    status = {name: name for name in ("contradicted", "unverified", "partial", "escalated")}
     rows = [hostile_verdict("x", verdict_id=f"p{n}", transcript_id=f"p{n}") for n in range(2)]
     rows += [hostile_verdict("x", transcript_id="p0", judge="b", level="absent", positive=False)]
     nothing: dict[str, Any] = {"level": None, "positive": None}
@@ -344,7 +345,7 @@ def test_filter_lists_only_its_cases(name: str) -> None:
     label = Label(transcript_id="near", rubric="x", rater="a", rater_kind="human", label="enacted", guideline="old")
     known = Known({("near", "x"): [label]}, {"x": "new"}, frozenset({("refused", "x")}))
     # The quote that hostile_verdict gives as lost is in every verdict but the last; p0 has one vote on either side.
-    expected = {"positive": 2, "missing": 4, "margin": 2, "unverified": 6}.get(name, 1)
+    expected = {"positive": 2, "missing": 5, "margin": 2, "unverified": 7}.get(name, 1)
     listed = list_cases(gather_cases(rows, known), set(), {"show": name, "rubric": ""}, blind=False)
     assert listed["found"] == expected
     assert all(name in row["marks"] for row in listed["rows"])
