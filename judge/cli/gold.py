@@ -9,6 +9,7 @@ import typer
 
 from judge.cli.common import GoldFolder, Json, Workspace, load_gold_set, print_json, say
 from judge.cli.given import Judges, Kinds, Labels, Positive, Seed, load_scales, load_verdicts, read_all_labels
+from judge.cli.gold_anchoring import anchoring
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
 
@@ -75,6 +76,7 @@ def agree(
             print("\n".join(describe_agreement(found)))
 
 
+app.command("anchoring")(anchoring)
 app.command("audit")(audit)
 app.command("next")(choose)
 app.command("plan")(plan)
