@@ -151,13 +151,88 @@ def test_method_that_the_page_does_not_use_is_refused(browser: Browser, method: 
     assert answer.headers["allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/invite", "/case/00000000000000000000/label"])
+KEY = "0" * 20
+WRITING = (
+    "/sign-in",
+    "/invite",
+    f"/case/{KEY}/label",
+    f"/case/{KEY}/draft",
+    f"/case/{KEY}/undo",
+    f"/case/{KEY}/dispute",
+    f"/dispute/{KEY}/review",
+    f"/dispute/{KEY}/decision",
+)
+READING = ("/", "/disputes", f"/dispute/{KEY}", f"/case/{KEY}", f"/case/{KEY}/draft", f"/case/{KEY}/turns")
+
+
+@pytest.mark.parametrize("path", WRITING)
+@pytest.mark.parametrize(
+    ("status", "change"),
+    [
+        (401, {"cookie": "judge-audit-8123=guess"}),
+        (401, {"cookie": None}),
+        (403, {"origin": None}),
+        (403, {"origin": "null"}),
+        (403, {"origin": f"http://127.0.0.1:{PORT + 1}"}),
+        (403, {"sec-fetch-site": "cross-site"}),
+        (403, {"sec-fetch-site": "same-site"}),
+        (415, {"content-type": "text/plain"}),
+        (415, {"content-type": "application/x-www-form-urlencoded"}),
+        (421, {"host": "evil.example"}),
+        (421, {"host": f"evil.example:{PORT}"}),
+    ],
+)
+def test_every_writing_address_is_behind_the_guard(
+    browser: Browser, path: str, status: int, change: dict[str, str | None]
+) -> None:
+    """A write with one thing wrong about its session, origin, kind or host is refused, wherever it goes."""
+    right = {
+        "host": HOST,
+        "cookie": browser.cookie,
+        "origin": ORIGIN,
+        "sec-fetch-site": "same-origin",
+        "content-type": "application/json",
+    }
+    sent = [(name, value) for name, value in (right | change).items() if value is not None]
+    assert ask(browser.app, "POST", path, headers=sent, body=b"{}").status == status
+
+
+@pytest.mark.parametrize("path", READING)
+@pytest.mark.parametrize(
+    ("status", "change"),
+    [
+        (401, {"cookie": None}),
+        (403, {"origin": "http://evil.example"}),
+        (403, {"sec-fetch-site": "cross-site"}),
+        (421, {"host": "evil.example"}),
+    ],
+)
+def test_every_reading_address_is_behind_the_guard(
+    browser: Browser, path: str, status: int, change: dict[str, str | None]
+) -> None:
+    """A page with one thing wrong about its session, origin or host is refused, whichever it is."""
+    right = {"host": HOST, "cookie": browser.cookie, "sec-fetch-site": "same-origin"}
+    sent = [(name, value) for name, value in (right | change).items() if value is not None]
+    assert ask(browser.app, path=path, headers=sent).status == status
+
+
+@pytest.mark.parametrize("path", [path for path in (*WRITING, *READING) if path not in ("/sign-in", "/")])
+def test_nothing_is_done_or_shown_before_somebody_has_signed_in(bench: Bench, path: str) -> None:
+    """A link alone opens no case, no list and no dispute, and writes nothing."""
+    there, before = Browser(bench.app, bench.access), bench.ledger.head()
+    answer = there.post(path, {}) if path in WRITING else there.get(path)
+    assert answer.status == 403
+    assert "ZEBRA" not in answer.text
+    assert bench.ledger.head() == before
+
+
+@pytest.mark.parametrize("path", [path for path in WRITING if path not in READING])
 def test_writing_addresses_do_not_answer_to_reading(browser: Browser, path: str) -> None:
     """GET never writes: the addresses that do are not there for it."""
     assert browser.get(path).status in (404, 405)
 
 
-@pytest.mark.parametrize("path", ["/", "/open", "/static/audit.css"])
+@pytest.mark.parametrize("path", ["/", "/open", "/static/audit.css", "/disputes", f"/dispute/{KEY}"])
 def test_reading_addresses_do_not_answer_to_writing(browser: Browser, path: str) -> None:
     """POST to a page that is read is refused."""
     assert browser.post(path, {}).status == 405
