@@ -116,12 +116,17 @@ def bare(base_url: str) -> Client:
 
 def litellm_lane(base_url: str) -> Client:
     """`judge.grade` through litellm, everything from rendering to the ledger."""
-    return _graded(Judge(model="openai/local", api_base=base_url))
+    return _graded(Judge(model="openai/local", api_base=base_url, via="litellm"))
+
+
+def direct_lane(base_url: str) -> Client:
+    """`judge.grade` over our own transport, everything from rendering to the ledger."""
+    return _graded(Judge(model="openai/local", api_base=base_url, via="direct"))
 
 
 def _graded(judge: Judge) -> Client:
     os.environ["OPENAI_API_KEY"] = "none"
-    from judge.grading import client  # noqa: F401  its import is not part of what is measured
+    from judge.grading import lane  # noqa: F401  its import is not part of what is measured
     from judge.grading.run import grade
     from judge.ledger.store import open_ledger
 
@@ -154,7 +159,12 @@ class Timing:
 
 
 timing = Timing()
-CLIENTS: dict[str, Callable[[str], Client]] = {"floor": floor, "bare": bare, "litellm": litellm_lane}
+CLIENTS: dict[str, Callable[[str], Client]] = {
+    "floor": floor,
+    "bare": bare,
+    "litellm": litellm_lane,
+    "direct": direct_lane,
+}
 
 
 def main(name: str, base_url: str, chars: int) -> None:

@@ -35,6 +35,7 @@ CLIENTS = {
     "floor": ("aiohttp + orjson", 1024),
     "bare": ("instructor + litellm as shipped", 256),
     "litellm": ("judge.grade, litellm lane", 256),
+    "direct": ("judge.grade, direct lane", 1024),
 }
 
 

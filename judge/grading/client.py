@@ -14,6 +14,7 @@ import logging
 import os
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from json import JSONDecodeError
@@ -108,6 +109,41 @@ def _answer_schema() -> dict[str, Any]:
     return schema
 
 
+def _spare_instructor() -> None:
+    """Keep instructor from work that comes to nothing here, and costs more than the rest of a call.
+
+    It searches our one response model for async validators (there are none), five times per call; and it adds up usage that
+    we have read ourselves (`strip_usage`), by way of an attempt to import other providers' libraries. These are private
+    functions, replaced where this version has them: where another one has not, calls only cost more, and a test says so.
+    """
+    with suppress(ImportError, AttributeError):
+        from instructor.v2.core import patch
+        from instructor.v2.validation import async_validators
+
+        search = async_validators.reject_async_validators
+
+        def search_others(response_model: Any) -> None:
+            if response_model is not _Response:
+                search(response_model)
+
+        patch.reject_async_validators = async_validators.reject_async_validators = search_others
+    with suppress(ImportError, AttributeError):
+        from instructor.v2.core import retry
+
+        is_compatible, add_up = retry.has_compatible_usage, retry.update_total_usage
+
+        def is_compatible_if_any(response: Any, total_usage: Any) -> bool:
+            return getattr(response, "usage", None) is not None and is_compatible(response, total_usage)
+
+        def add_up_if_any(response: Any, total_usage: Any) -> Any:
+            return response if getattr(response, "usage", None) is None else add_up(response, total_usage)
+
+        retry.has_compatible_usage, retry.update_total_usage = is_compatible_if_any, add_up_if_any
+
+
+_spare_instructor()
+
+
 class Questioner:
     """Asks for answers through instructor; each request goes to `send`."""
 
@@ -151,6 +187,12 @@ def current_exchange() -> Exchange:
     return _exchange.get()
 
 
+def strip_usage(completion: Any) -> Any:
+    """Return a completion without its usage, which is read and which instructor would add up and copy."""
+    completion.usage = None
+    return completion
+
+
 def rebuild_completion(call: Call, mode: Mode) -> Any:
     """Return a recorded call as the completion that it was."""
     message = Message(call.answer)
@@ -191,8 +233,6 @@ def load_litellm() -> Any:
 class LitellmTransport:
     """Sends requests to any provider that litellm knows."""
 
-    _in_use: set[LitellmTransport] = set()  # noqa: RUF012 - shared on purpose, as litellm shares its sessions
-
     def __init__(self, judge: Judge) -> None:
         self._litellm = load_litellm()
         # The deadline is ours. litellm keeps a client, and its connections, for each time-out that it sees: it sees one.
@@ -204,11 +244,11 @@ class LitellmTransport:
             "max_retries": 0,
         }
         if judge.api_base:
-            self._options |= {"api_base": judge.api_base, "api_key": _local_key(judge)}
+            self._options |= {"api_base": judge.api_base, "api_key": local_key(judge)}
 
     async def send(self, request: Mapping[str, Any], timeout_s: float) -> Received | Failure:
         """See `Transport.send`."""
-        self._in_use.add(self)
+        _in_use.add(self)
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._litellm.acompletion(**{**request, **self._options})
@@ -220,11 +260,9 @@ class LitellmTransport:
         return Received(response, _lowered(hidden.get("additional_headers")))
 
     async def close(self) -> None:
-        """Close litellm's sessions unless another transport uses them; it shares them, and would go on with closed ones."""
-        self._in_use.discard(self)
-        if not self._in_use:
-            await self._litellm.close_litellm_async_clients()
-            self._litellm.in_memory_llm_clients_cache.flush_cache()
+        """See `Transport.close`."""
+        _in_use.discard(self)
+        await close_sessions()
 
     def _classify(self, error: Exception) -> Failure:
         """Name a failure by what litellm has recognised, else by its HTTP status."""
@@ -248,14 +286,25 @@ class LitellmTransport:
         return Failure("http", code, words, headers)
 
 
+_in_use: set[LitellmTransport] = set()
+
+
+async def close_sessions() -> None:
+    """Close litellm's sessions unless a transport uses them: it shares them, and would go on with closed ones."""
+    if not _in_use:
+        litellm = load_litellm()
+        await litellm.close_litellm_async_clients()
+        litellm.in_memory_llm_clients_cache.flush_cache()
+
+
 def _lowered(headers: Any) -> dict[str, str]:
     """Headers by lower-case names; litellm puts its own word in front of a provider's."""
     items = dict(headers or {}).items()
     return {str(name).lower().removeprefix("llm_provider-"): str(value) for name, value in items}
 
 
-def _local_key(judge: Judge) -> str | None:
-    """A server at `--api-base` may ask for no key, and the SDK insists on one; None leaves it to the environment."""
+def local_key(judge: Judge) -> str | None:
+    """The key for an address of one's own, which may need none while the SDK insists; None leaves it to the environment."""
     missing = load_litellm().validate_environment(judge.model).get("missing_keys") or []
     return "none" if any(name.endswith("_KEY") for name in missing) else None
 

@@ -25,6 +25,7 @@ from judge.grading.client import (
     current_exchange,
     open_transport,
     rebuild_completion,
+    strip_usage,
 )
 from judge.grading.direct import takes_temperature
 from judge.grading.exchange import Exchange, NoVerdict, call_key
@@ -64,9 +65,16 @@ class LLMLane:
     """One judge behind a provider."""
 
     keeps_calls = True
-    caches_prefixes = True
 
-    def __init__(self, judge: Judge, budget: Budget, pace: Pace | None = None, *, repeats: bool = True) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        budget: Budget,
+        pace: Pace | None = None,
+        *,
+        repeats: bool = True,
+        transport: Transport | None = None,
+    ) -> None:
         """Open a lane.
 
         Args:
@@ -75,17 +83,20 @@ class LLMLane:
             pace: how fast the provider is asked, shared by its lanes; null: one of its own, without limits.
             repeats: whether more than one question is asked of a transcript, so that writing it to a provider's cache pays
                 where that costs extra.
+            transport: what carries requests; null: what suits the judge's provider.
         """
         self._judge = judge
         self._budget = budget
         self._pace = pace or LocalPace(rest_s=judge.backoff_s)
-        self._transport: Transport = open_transport(judge)
+        self._transport = transport or open_transport(judge)
         self._questioner = Questioner(self._send, judge.model)
-        self._price = judge.price or known_price(judge.model)
+        self._price = judge.price or known_price(judge.model, batch=judge.via == "batch")
         self._mode: Mode = judge.mode or "json_schema"
         self._temperature = judge.temperature if judge.temperature == 1 or takes_temperature(judge.model) else None
         self._marks = repeats and _caches_to_marks(judge.model)
         self._keyed = judge.model.startswith("openai/") and not judge.api_base
+        # A batch goes out when nobody adds to it: questions that waited for others would only come a batch later.
+        self.caches_prefixes = judge.via != "batch"
         self._unreached = 0
         self._reached = False
         self.unreachable: str | None = None
@@ -215,7 +226,7 @@ class LLMLane:
             raise NoVerdict("invalid", "the answer was cut off at the token limit")
         if call.status == "overflow":
             raise NoVerdict("overflow", call.error or "the transcript does not fit the model's context")
-        return completion if completion is not None else rebuild_completion(call, self._mode)
+        return strip_usage(rebuild_completion(call, self._mode) if completion is None else completion)
 
     def _raise_if_final(self, problem: Problem) -> None:
         if problem.as_text:
