@@ -19,10 +19,13 @@ from judge.ledger.entry import CALL, Call
 from judge.ledger.store import open_ledger
 from judge.rubrics.loading import find_rubric
 from judge.transcripts.canonical import write
+from servers.launch import Running
 
 # What a clock says of a run, and nothing else, may differ between a run and its repetition.
 OF_THE_CLOCK = {"created_at", "latency_s"}
 PATIENCE_S = 90.0
+EMBEDDED = ("-m", "baseline/cues")
+SCRIPT = Path(__file__).parents[1] / "grading" / "wavering_judge.py"
 
 
 class Bench(NamedTuple):
@@ -90,6 +93,11 @@ def open_bench(folder: Path, nursery: Nursery, cache: Path, count: int) -> Bench
         write(make_transcripts(count), stream)
     (folder / "pressure.yaml").write_bytes(find_rubric("coercive-leverage").read_bytes())
     return Bench(folder, nursery, cache)
+
+
+def model(server: Running) -> tuple[str, ...]:
+    """Return the options that name the server as the judge."""
+    return ("-m", "openai/local", "--api-base", server.base_url)
 
 
 def timeless(row: dict[str, Any]) -> dict[str, Any]:

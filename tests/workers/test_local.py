@@ -13,10 +13,7 @@ import pytest
 from grading.nursery import Nursery, open_nursery
 from servers.launch import Running, start_server
 
-from .support import Bench, ending, is_alive, kill, open_bench, wait_until
-
-EMBEDDED = ("-m", "baseline/cues")
-SCRIPT = Path(__file__).parents[1] / "grading" / "wavering_judge.py"
+from .support import EMBEDDED, SCRIPT, ending, is_alive, kill, model, open_bench, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +34,6 @@ def server() -> Iterator[Running]:
     """A judge that has to be asked again about two transcripts of three."""
     with start_server(SCRIPT, latency_s=0.05) as running:
         yield running
-
-
-def model(server: Running) -> tuple[str, ...]:
-    return ("-m", "openai/local", "--api-base", server.base_url)
 
 
 def test_rows_are_those_of_one_process_whichever_workers_are_killed(

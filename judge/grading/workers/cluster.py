@@ -1,6 +1,6 @@
 """Workers as actors of a Ray cluster: several machines. Ray is imported here alone, and only when it is asked for.
 
-A worker is a detached actor that takes a hundredth part of what a processor would be counted as, so that there is always
+A worker is a detached actor that counts for a tenth of a processor, so that there is always
 room to restart one; it outlives its driver, so that the next driver can take what it has made. Driver and actor exchange
 bytes by two methods that may be repeated without harm, since Ray repeats calls to an actor that it has restarted. No part
 of a transcript is an argument that Ray shows, and nothing is logged.
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from judge.errors import InputError
 from judge.grading.workers.messages import Message, Row, decode, encode
-from judge.grading.workers.spool import clear, collect, remove_folder, spool_folder
+from judge.grading.workers.spool import abandoned, clear, collect, remove_folder, spool_folder
 from judge.grading.workers.worker import Worker
 from judge.text import one_line, quoted
 
@@ -27,6 +27,7 @@ _POLL_S: Final = 1.0
 _SILENT_S: Final = 4.0  # a driver that has not polled for so long is no more
 _ORPHAN_S: Final = 900.0  # so long a worker waits for another driver
 _START_S: Final = 120.0
+_AGAIN_S: Final = 0.2
 _CPUS: Final = 0.1
 _NAMESPACE: Final = "judge"
 
@@ -39,6 +40,7 @@ class Actor:
         self._ledger, self._driver, self._slot = ledger, driver, slot
         self._worker: Worker | None = None
         self._outgoing: deque[tuple[int, Message]] = deque()
+        self._early: dict[int, bytes] = {}
         self._sent = self._taken_in = 0
         self._news = asyncio.Event()
         self._polled = time.monotonic()
@@ -54,23 +56,27 @@ class Actor:
             folder = spool_folder(self._ledger, self._driver)
             self._worker = Worker(folder, f"{self._slot}-{self._life}-{os.getpid()}", self._send)
             left, paths = collect(folder, f"{self._slot}-*.spool")
-            if everything:
-                for other in spool_folder(self._ledger).iterdir():
-                    if other.name != self._driver:
-                        rows, more = collect(other)
-                        left, paths = left + rows, paths + more
+            others = [other for other in abandoned(self._ledger) if other.name != self._driver] if everything else []
+            for other in others:
+                rows, more = collect(other)
+                left, paths = left + rows, paths + more
             if left:
                 self._worker.spool.pass_on(left, found=True)
             clear(paths)
+            for other in others:
+                remove_folder(other)
             self._send(["hello"])
             self._working = asyncio.create_task(self._work(self._worker))
         return self._life, os.getpid()
 
     async def put(self, life: str, number: int, data: bytes) -> None:
-        """Take in messages of the driver, numbered, for one life of the actor."""
-        if life == self._life and number == self._taken_in + 1 and self._worker is not None:
-            self._taken_in = number
-            for message in decode(data):
+        """Take in messages of the driver for one life of the actor; their numbers give the order."""
+        if life != self._life or self._worker is None or number <= self._taken_in:
+            return
+        self._early[number] = data
+        while (next_data := self._early.pop(self._taken_in + 1, None)) is not None:
+            self._taken_in += 1
+            for message in decode(next_data):
                 self._worker.take(message)
 
     async def take(self, life: str, number: int) -> bytes | None:
@@ -122,8 +128,11 @@ class Actor:
 class ClusterLauncher:
     """Starts actors on a Ray cluster; see `launching.Launcher`."""
 
+    eager = True  # a machine may hold rows of an earlier run
+
     def __init__(self, address: str) -> None:
         self._address = address
+        self._ours = False
         self._ray: Any = None
         self._ledger = self._driver = ""
         self._actors: dict[int, Any] = {}
@@ -134,17 +143,19 @@ class ClusterLauncher:
         """See `Launcher.open`."""
         self._ledger, self._driver = ledger, driver
         self._ray = _import_ray()
-        _connect(self._ray, self._address)
+        if not self._ray.is_initialized():
+            _connect(self._ray, self._address)
+            self._ours = True
         self.room = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     async def recover(self) -> list[Row]:
         """See `Launcher.recover`: what actors hold whose driver is no more."""
         rows: list[Row] = []
-        for name in self._ray.util.list_named_actors():
-            if not name.startswith(f"{self._ledger}/"):
+        for each in self._ray.util.list_named_actors(all_namespaces=True):
+            if each["namespace"] != _NAMESPACE or not each["name"].startswith(f"{self._ledger}/"):
                 continue
             with contextlib.suppress(ValueError, self._ray.exceptions.RayActorError):
-                actor = self._ray.get_actor(name)
+                actor = self._ray.get_actor(each["name"], namespace=_NAMESPACE)
                 silent_s = await actor.silent_s.remote()
                 if silent_s < _SILENT_S:
                     await asyncio.sleep(_SILENT_S - silent_s)
@@ -168,17 +179,29 @@ class ClusterLauncher:
         if first:
             make = self._ray.remote(num_cpus=_CPUS, max_restarts=-1, max_task_retries=-1)(Actor)
             self._actors[slot] = make.options(
-                name=f"{self._ledger}/{self._driver}/{slot}", lifetime="detached", scheduling_strategy="SPREAD"
+                name=f"{self._ledger}/{self._driver}/{slot}",
+                namespace=_NAMESPACE,
+                lifetime="detached",
+                scheduling_strategy="SPREAD",
             ).remote(self._ledger, self._driver, slot)
-        actor = self._actors[slot]
         try:
             async with asyncio.timeout(_START_S):
-                life, pid = await actor.begin.remote(everything=first)
+                life, pid = await self._begin(self._actors[slot], first)
         except TimeoutError:
             raise InputError(
                 f"--cluster {quoted(self._address)}: no worker started within {_START_S:g} s; see: ray status"
             ) from None
-        return _Mailbox(actor, life, pid)
+        return _Mailbox(self._actors[slot], life, pid)
+
+    async def _begin(self, actor: Any, first: bool) -> tuple[str, int]:
+        while True:
+            try:
+                # Not retried by Ray, which would say so on our standard output when the run ends first.
+                begun: tuple[str, int] = await actor.begin.options(max_task_retries=0).remote(everything=first)
+            except self._ray.exceptions.RayActorError:
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return begun
 
     async def close(self) -> None:
         """See `Launcher.close`."""
@@ -189,7 +212,8 @@ class ClusterLauncher:
                 async with asyncio.timeout(_POLL_S):
                     await actor.finish.remote()
             self._ray.kill(actor)
-        self._ray.shutdown()
+        if self._ours:
+            self._ray.shutdown()
 
 
 class _Mailbox:
@@ -236,6 +260,8 @@ def _import_ray() -> Any:
         raise InputError(
             "--cluster needs the package ray; install it with: pip install 'transcript-judge[cluster]'"
         ) from None
+    # Events of the cluster would be printed to our standard output, between the rows.
+    ray._private.worker._worker_logs_enabled = False
     return ray
 
 

@@ -163,7 +163,7 @@ class _Driver:
         self._lost_in_a_row = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._started = self._closing = False
 
     async def open(self, order: Order, workers: int | None) -> None:
         """Take in what earlier drivers' workers left; workers are started once there is something to do."""
@@ -178,6 +178,8 @@ class _Driver:
 
     async def work(self, transcripts: Iterable[Transcript]) -> AsyncIterator[tuple[Verdict, bool]]:
         """Hand out and take in until there is nothing left."""
+        if self._launcher.eager:
+            await self._start_all()
         turns = draw_turns(self._plan, transcripts, book=self._ledger, retry=self._retry, tally=self._tally)
         while True:
             self._wake.clear()
@@ -194,12 +196,25 @@ class _Driver:
                 await self._wake.wait()
         await self._end()
 
+    async def _start_all(self) -> None:
+        """Start all workers and wait until they are there."""
+        self._start()
+        while self._failure is None and any(slot.channel is None for slot in self._slots):
+            self._wake.clear()
+            await self._wake.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _start(self) -> None:
+        self._started = True
+        for slot in self._slots:
+            self._spawn(self._attend(slot))
+
     def _hand_out(self, turns: Iterator[Turn]) -> Iterator[Verdict]:
         """Give turns to the workers that have room, those that hold least first, and yield verdicts that are there."""
         while not self._tally.all_drawn or self._again:
-            started = bool(self._tasks)
             slot = min((slot for slot in self._slots if slot.has_room()), key=lambda s: len(s.tasks), default=None)
-            if slot is None and started:
+            if slot is None and self._started:
                 return
             if self._again:
                 turn = self._again.popleft()
@@ -213,8 +228,7 @@ class _Driver:
                 continue
             if slot is None:
                 self._again.append(turn)
-                for one in self._slots:
-                    self._spawn(self._attend(one))
+                self._start()
                 return
             self._send_turn(slot, turn.tasks)
 

@@ -32,6 +32,8 @@ class Launcher(Protocol):
 
     #: How many workers there is room for, once it is open.
     room: int
+    #: Whether workers are to be started before the ledger is looked up, since they may bring rows.
+    eager: bool
 
     async def open(self, ledger: str, driver: str) -> None:
         """Prepare; `ledger` names whose results these are, `driver` this run.

@@ -29,6 +29,8 @@ _END_S = 5.0
 class LocalLauncher:
     """Starts worker processes here; see `launching.Launcher`."""
 
+    eager = False
+
     def __init__(self) -> None:
         self.room = os.cpu_count() or 1
         self._ledger = self._driver = ""
