@@ -22,6 +22,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import chain, compress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -31,7 +32,6 @@ from judge.text import quoted
 from judge.transcripts.limits import Limits, exceed
 from judge.transcripts.model import Warn
 
-_CONTAINERS: Final = frozenset((dict, list))
 _LOOKED_AT: Final = frozenset((dict, list, float))
 _I64: Final = float(2**63)
 _DIGITS: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))  # every digit becomes 0
@@ -104,29 +104,27 @@ def _is_tame(value: Any, limits: Limits) -> bool:
 
 
 def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
-    """Hold depth and width to the limits, and say whether orjson may have changed a number."""
-    level = [value] if type(value) in _CONTAINERS else []
+    """Hold depth and width to the limits, and say whether orjson may have changed a number.
+
+    Level by level, in few steps per value: a log's sample holds a hundred thousand of them.
+    """
+    level = [value]
     depth = 0
     odd = False
-    while level:
+    while True:
+        objects = [item for item in level if type(item) is dict]
+        arrays = [item for item in level if type(item) is list]
+        if not objects and not arrays:
+            return odd
         depth += 1
         if depth > limits.depth:
             raise exceed("depth", depth, limits.depth, _place(origin))
-        deeper: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                if len(item) > limits.keys:
-                    raise exceed("keys", len(item), limits.keys, _place(origin))
-                children: Any = item.values()
-            else:
-                children = item
-            for child in [child for child in children if type(child) in _LOOKED_AT]:
-                if type(child) is not float:
-                    deeper.append(child)
-                elif not -_I64 < child < _I64:
-                    odd = True
-        level = deeper
-    return odd
+        widest = max(map(len, objects), default=0)
+        if widest > limits.keys:
+            raise exceed("keys", widest, limits.keys, _place(origin))
+        children = list(chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays)))
+        level = list(compress(children, map(_LOOKED_AT.__contains__, map(type, children))))
+        odd = odd or any(type(item) is float and not -_I64 < item < _I64 for item in level)
 
 
 def parse_carefully(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import orjson
+
 from judge.errors import InputError
 from judge.transcripts.blocks import content_pieces, result_status, text_of
 from judge.transcripts.detect import Match, Probe
@@ -129,7 +131,7 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
 def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any], **fields: Any) -> None:
     """Add one chat message of Inspect's; `fields` override author, origin, branch and notes."""
     at = draft.record.point(message, path)
-    resolved = resolve_attachments(message, attachments) if attachments else message
+    resolved = resolve_attachments(message, attachments)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:
@@ -182,14 +184,18 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
 
 def resolve_attachments(value: Any, attachments: dict[str, Any]) -> Any:
     """Return a value with every `attachment://hash` replaced by what it stands for."""
+    return _resolve(value, attachments) if attachments and b'"attachment://' in orjson.dumps(value) else value
+
+
+def _resolve(value: Any, attachments: dict[str, Any]) -> Any:
     if isinstance(value, str):
         if value.startswith("attachment://"):
             return attachments.get(value.removeprefix("attachment://"), value)
         return value
     if isinstance(value, list):
-        return [resolve_attachments(item, attachments) for item in value]
+        return [_resolve(item, attachments) for item in value]
     if isinstance(value, dict):
-        return {name: resolve_attachments(item, attachments) for name, item in value.items()}
+        return {name: _resolve(item, attachments) for name, item in value.items()}
     return value
 
 
