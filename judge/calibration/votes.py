@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from judge.calibration.bootstrap import Floats, additive, as_statistic, bca
-from judge.calibration.ratings import as_values
+from judge.calibration.bootstrap import Floats, Scheme, as_statistic, bca, collapse
+from judge.calibration.ratings import MISSING, as_values
 from judge.calibration.statistic import Statistic, join_notes, undefined
 
 REPLICATES = 2_000
@@ -45,7 +45,9 @@ def effective_votes(
     name = f"n / (1 + (n - 1) r), r the mean correlation of {what} over pairs of {n_voters} voters"
     if not pairs or not n_items:
         return undefined("no item has two votes", method=name, n=n_items)
-    parts = np.concatenate([_sums(values[:, one], values[:, other]) for one, other in pairs], axis=1)
+    patterns, frequencies = collapse(np.where(np.isnan(values), MISSING, values))
+    parts = np.concatenate([_sums(patterns[:, one], patterns[:, other]) for one, other in pairs], axis=1)
+    everything = frequencies @ parts
 
     def finish(sums: Floats) -> Floats:
         found = _correlations(sums.reshape(len(sums), len(pairs), 4))
@@ -53,18 +55,19 @@ def effective_votes(
         mean = np.divide(
             np.nansum(found, axis=1), there.sum(axis=1), out=np.full(len(found), np.nan), where=there.any(axis=1)
         )
-        return np.asarray(n_voters / (1 + (n_voters - 1) * np.clip(mean, 0, 1)))
+        return np.asarray(n_voters / (1 + (n_voters - 1) * np.clip(mean, 0, 1)))[:, None]
 
-    (interval,) = bca(additive(parts, finish), seed=seed, replicates=replicates, level=level)
+    scheme = Scheme(frequencies, lambda weights: finish(weights @ parts), lambda: finish(everything - parts))
+    (interval,) = bca(scheme, seed=seed, replicates=replicates, level=level)
     found = as_statistic(interval, n=n_items, units="items", replicates=replicates, seed=seed, level=level)
-    constant = int(np.isnan(_correlations(parts.sum(axis=0).reshape(1, len(pairs), 4))).sum())
+    constant = int(np.isnan(_correlations(everything.reshape(1, len(pairs), 4))).sum())
     note = f"{constant} of {len(pairs)} pairs left out: no variation" if constant else None
     return found.model_copy(update={"method": f"{name}; {found.method}", "note": join_notes(found.note, note)})
 
 
 def _sums(one: Floats, other: Floats) -> Floats:
     """What a correlation of two columns of 0 and 1 is computed from: whether both voted, each one's ones, both's."""
-    both = ~(np.isnan(one) | np.isnan(other))
+    both = (one != MISSING) & (other != MISSING)
     x, y = np.where(both, one, 0.0), np.where(both, other, 0.0)
     return np.stack([both.astype(float), x, y, x * y], axis=1)
 
