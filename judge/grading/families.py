@@ -11,8 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-SELF_GRADED: Final = "self_graded"
-
 # What a name of each family holds, as a word or the beginning of one. The first that is found wins, so that a model distilled
 # from one family into another counts as what it was tuned to be like. Models of one house are one family.
 _WORDS: Final[Mapping[str, str]] = {

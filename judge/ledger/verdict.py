@@ -6,7 +6,7 @@ that the verdict is missing, and then `level` and `positive` are null, so that n
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ Status = Literal[
     "over_budget",
     "escalated",  # a panel's votes do not agree, or not surely enough: people decide
 ]
+SELF_GRADED: Final = "self_graded"  # the flag of a verdict on a model of the judge's own family
 Met = Literal["met", "not_met", "unclear"]
 Match = Literal["exact", "normalised", "moved", "absent"]
 

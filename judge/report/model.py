@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pydantic import Field
+
 from judge.calibration.calibrate import Calibration, Rate
 from judge.calibration.claims import Claims
 from judge.calibration.scores import ReliabilityBin
@@ -165,8 +167,24 @@ class Divided(Frozen):
     votes: tuple[Vote, ...]
 
 
+class Sitting(Frozen):
+    """What a panel's own verdicts on one rubric came to."""
+
+    name: str
+    verdicts: int
+    settled: tuple[int, ...]  # by each step, the first one first
+    escalated: int  # to people
+    missing: int  # for want of votes
+    dissent: int  # settled although some vote was for another level
+    blind_differs: int  # where private reasoning changed what was found
+
+
 class Panel(Frozen):
-    """Several judges, or several samples of one, on one rubric."""
+    """Several judges, or several samples of one, on one rubric; a panel's own verdicts are no votes.
+
+    `worth` is how many independent votes these are worth, by the correlation of their `votes` and, where transcripts are
+    labelled, of their `errors`.
+    """
 
     rubric: str
     judges: tuple[str, ...]
@@ -176,6 +194,11 @@ class Panel(Frozen):
     flips: dict[str, Statistic]  # by judge: share of its transcripts whose samples differ
     divided: tuple[Divided, ...]  # the most divided, up to a cap
     n_divided: int
+    worth: dict[str, Statistic] = Field(default_factory=dict)
+    votes: dict[str, dict[str, dict[str, int]]] = Field(
+        default_factory=dict
+    )  # by judge and sample: how many of each outcome
+    sittings: tuple[Sitting, ...] = ()
 
 
 class Cost(Frozen):

@@ -6,7 +6,7 @@ Votes that differ are for people to look at; nothing here averages them into a v
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,26 +14,69 @@ from judge.calibration.comparison import flip_rate
 from judge.calibration.intervals import proportion
 from judge.calibration.matching import MISSING
 from judge.calibration.statistic import Statistic
+from judge.calibration.votes import effective_votes
 from judge.ledger.verdict import Verdict
-from judge.report.cases import Mask, tell_votes
-from judge.report.model import Divided, Pair, Panel
+from judge.report.cases import Mask, outcome, tell_votes
+from judge.report.figures import format_statistic
+from judge.report.model import Divided, Pair, Panel, Sitting
+from judge.text import counted, one_line
 
 DIVIDED = 30  # transcripts that are told
 _JUDGES_IN_PAIRS = 12
+_VOTERS = 24  # of whom it is reckoned what their votes are worth; a sample of a judge is a voter
 
 ByItem = Mapping[tuple[str, str], Sequence[Verdict]]  # by rubric and transcript
 
 
-def measure_panels(on_item: ByItem, hide: Mask) -> tuple[Panel, ...]:
-    """One panel for each rubric on which some transcript has several votes; `hide` masks what is told of a transcript."""
+def measure_panels(
+    on_item: ByItem, hide: Mask, truth: Mapping[tuple[str, str], bool] | None = None
+) -> tuple[Panel, ...]:
+    """One panel for each rubric on which some transcript has several votes; `hide` masks what is told of a transcript.
+
+    `truth`: what raters say, by rubric and transcript, where they are not tied.
+    """
     rubrics: dict[str, list[Sequence[Verdict]]] = defaultdict(list)
+    sittings: dict[str, list[Verdict]] = defaultdict(list)
     for (rubric, _), rows in on_item.items():
-        if len(rows) > 1:
-            rubrics[rubric].append(rows)
-    return tuple(_panel(rubric, items, hide) for rubric, items in sorted(rubrics.items()))
+        votes = [row for row in rows if row.panel is None]
+        sittings[rubric] += (row for row in rows if row.panel is not None)
+        if len(votes) > 1:
+            rubrics[rubric].append(votes)
+    return tuple(
+        _panel(rubric, items, sittings[rubric], hide, truth or {}) for rubric, items in sorted(rubrics.items())
+    )
 
 
-def _panel(rubric: str, items: Sequence[Sequence[Verdict]], hide: Mask) -> Panel:
+def describe_panel(panel: Panel) -> Iterator[str]:
+    """A panel in words: who voted how, how often votes differ, what they are worth, and what became of it."""
+    yield f"{one_line(panel.rubric)}: {counted(len(panel.judges), 'judge')}, up to {counted(panel.samples, 'sample')}"
+    for judge, samples in panel.votes.items():
+        for sample, outcomes in samples.items():
+            told = ", ".join(f"{count:,} {one_line(name, 40)}" for name, count in outcomes.items())
+            yield f"  {one_line(judge, 40)} sample {sample}: {told}"
+    yield f"  votes differ            {format_statistic(panel.split, percent=True)}"
+    for judge, figure in panel.flips.items():
+        yield f"  flip rate               {format_statistic(figure, percent=True)}  {one_line(judge, 40)}"
+    for pair in panel.pairs:
+        who = f"{one_line(pair.first, 40)} and {one_line(pair.second, 40)}"
+        yield f"  agreement               {format_statistic(pair.agreement, percent=True)}  {who}"
+    for what, figure in panel.worth.items():
+        yield f"  effective votes ({what + ')':<7} {format_statistic(figure)}"
+    for one in panel.sittings:
+        steps = ", ".join(f"{count:,} settled at step {step}" for step, count in enumerate(one.settled, start=1))
+        yield f"  {one_line(one.name, 60)}: {counted(one.verdicts, 'transcript')}: {steps}, {one.escalated:,} escalated to people"
+        yield f"    {one.missing:,} for want of votes, {one.dissent:,} settled with dissent"
+        if one.blind_differs:
+            yield f"    {one.blind_differs:,} where private reasoning changed what was found"
+
+
+def _panel(
+    rubric: str,
+    items: Sequence[Sequence[Verdict]],
+    sittings: Iterable[Verdict],
+    hide: Mask,
+    truth: Mapping[tuple[str, str], bool],
+) -> Panel:
     judges = tuple(sorted({row.judge for rows in items for row in rows}))
     settled = [[row for row in rows if row.positive is not None] for rows in items]
     several = [rows for rows in settled if len(rows) > 1]
@@ -56,6 +99,58 @@ def _panel(rubric: str, items: Sequence[Sequence[Verdict]], hide: Mask) -> Panel
             for rows in divided[:DIVIDED]
         ),
         n_divided=len(divided),
+        worth=_worth(several, truth),
+        votes=_count_votes(items),
+        sittings=_sittings(sittings),
+    )
+
+
+def _worth(items: Sequence[Sequence[Verdict]], truth: Mapping[tuple[str, str], bool]) -> dict[str, Statistic]:
+    """How many independent votes these are worth, by how they go together and by how they err together."""
+    voters = sorted({(row.judge, row.sample) for rows in items for row in rows})
+    if not 1 < len(voters) <= _VOTERS:
+        return {}
+    column = {voter: place for place, voter in enumerate(voters)}
+    table = np.full((len(items), len(voters)), MISSING)
+    for index, rows in enumerate(items):
+        for row in rows:
+            table[index, column[row.judge, row.sample]] = bool(row.positive)
+    found = {"votes": effective_votes(table)}
+    right = np.array([truth.get((rows[0].rubric, rows[0].transcript_id), MISSING) for rows in items], dtype=int)
+    return found | ({"errors": effective_votes(table, right)} if (right != MISSING).any() else {})
+
+
+def _count_votes(items: Iterable[Sequence[Verdict]]) -> dict[str, dict[str, dict[str, int]]]:
+    """How often each sample of each judge gave each outcome."""
+    counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for rows in items:
+        for row in rows:
+            counts[row.judge, row.sample][outcome(row)] += 1
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for (judge, sample), outcomes in sorted(counts.items()):
+        found.setdefault(judge, {})[str(sample)] = dict(sorted(outcomes.items()))
+    return found
+
+
+def _sittings(verdicts: Iterable[Verdict]) -> tuple[Sitting, ...]:
+    groups: dict[str, list[Verdict]] = defaultdict(list)
+    for row in verdicts:
+        groups[row.judge].append(row)
+    return tuple(_sitting(name, rows) for name, rows in sorted(groups.items()))
+
+
+def _sitting(name: str, rows: Sequence[Verdict]) -> Sitting:
+    steps = max(row.panel.steps for row in rows if row.panel)
+    settled = Counter(row.panel.step for row in rows if row.panel and row.status == "ok")
+    escalated = sum(row.status == "escalated" for row in rows)
+    return Sitting(
+        name=name,
+        verdicts=len(rows),
+        settled=tuple(settled[step] for step in range(1, steps + 1)),
+        escalated=escalated,
+        missing=len(rows) - settled.total() - escalated,
+        dissent=sum("dissent" in row.flags for row in rows),
+        blind_differs=sum("blind_differs" in row.flags for row in rows),
     )
 
 
