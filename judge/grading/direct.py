@@ -3,7 +3,8 @@
 A call through litellm costs 5-9 ms of processor time and its import seconds; the form of these endpoints is one that we can
 write ourselves. The body is, field for field, what litellm sends for the same call (`tests/grading/test_direct.py` holds
 that against litellm itself). Whatever isn't known to be alike goes through litellm: other providers, and OpenAI's models
-that need another form (o-series, those for audio and search, those behind `/responses`).
+that need another form (o-series, those for audio and search, those behind `/responses`, reasoning models that litellm's
+table does not have yet), and vLLM with tools, whose schemas litellm prunes.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def find_route(judge: Judge) -> Route | None:
         keyless = "none" if judge.api_base else None
         limit = "max_completion_tokens" if _is_reasoning(model) else "max_tokens"
         route = Route(base, model, "OPENAI_API_KEY", keyless, limit)
-    elif provider == "hosted_vllm" and (judge.api_base or env.get("HOSTED_VLLM_API_BASE")):
+    elif provider == "hosted_vllm" and judge.mode != "tools" and (judge.api_base or env.get("HOSTED_VLLM_API_BASE")):
         base = judge.api_base or env["HOSTED_VLLM_API_BASE"]
         route = Route(base, model, "HOSTED_VLLM_API_KEY", "fake-api-key", "max_tokens")
     else:
@@ -81,7 +82,8 @@ def _is_plain(model: str) -> bool:
     """Whether a model of OpenAI's, or of a server like it, takes the chat form without any special case of litellm's."""
     if _O_SERIES.match(model) or model.startswith("responses/") or any(word in model for word in _OTHER_FORM):
         return False
-    return bool(model_facts(model).get("mode", "chat") == "chat")
+    facts = model_facts(model)
+    return bool(facts.get("mode", "chat") == "chat") and not (_is_reasoning(model) and not facts)
 
 
 @dataclass(slots=True)
