@@ -36,7 +36,7 @@ bench: $(VENV)/.dev  ## print the benchmark ratios
 
 lock:            ## resolve the dependencies again (needs uv and a package index)
 	$(LOCK) --group build -o requirements/runtime.lock
-	$(LOCK) --group dev --extra parquet --extra postgres -o requirements/dev.lock
+	$(LOCK) --group dev --extra cluster --extra parquet --extra postgres -o requirements/dev.lock
 
 clean:           ## remove the environment and what the tools leave behind
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache judge-demo

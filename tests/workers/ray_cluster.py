@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 NODES = 2
+TRIES = 3
 
 
 @contextmanager
@@ -42,12 +43,19 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     plain = {"num_cpus": 1, "include_log_monitor": False}
-    cluster = Cluster(initialize_head=True, head_node_args={**plain, "include_dashboard": False})
-    for _ in range(NODES - 1):
-        cluster.add_node(**plain)
-    print(cluster.address, flush=True)
-    sys.stdin.read()
-    cluster.shutdown()
+    for _ in range(TRIES):  # Ray gives a node 30 s, which a busy machine may not have
+        cluster = Cluster()
+        try:
+            cluster.add_node(**plain, include_dashboard=False)
+            for _ in range(NODES - 1):
+                cluster.add_node(**plain)
+        except Exception:  # noqa: BLE001 - Ray raises bare ones
+            cluster.shutdown()
+        else:
+            print(cluster.address, flush=True)
+            sys.stdin.read()
+            cluster.shutdown()
+            return
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,10 +115,8 @@ def is_alive(pid: int) -> bool:
 
 def kill(pid: int) -> None:
     """Kill a process, if it is still there."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_until(what: Callable[[], Any], *, while_alive: int | None = None) -> Any:
