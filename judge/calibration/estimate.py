@@ -6,7 +6,7 @@ decided in `claims`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -76,20 +76,14 @@ def measure_rates(
     if labels:
         for one in match(rows, labels, scales=scales, positive=positive, clusters=clusters, cluster_by=cluster_by):
             gold[one.rubric, one.judge] = one
-    groups: dict[tuple[str, ...], list[Verdict]] = {}
-    for row in rows:
-        if (row.transcript_id, row.rubric) not in known:
-            values = (str(row.run.get(name, "unknown")) for name in by)
-            groups.setdefault((row.rubric, row.judge, *values), []).append(row)
+    groups = _group([row for row in rows if (row.transcript_id, row.rubric) not in known] if known else rows, by)
     notes = []
     if not groups:
         # Nothing is left unlabelled, so the rate asked for is that of the labelled transcripts themselves.
         notes.append(
             "every transcript is labelled: the labels give their rate directly, and these figures only test the judge"
         )
-        for row in rows:
-            values = (str(row.run.get(name, "unknown")) for name in by)
-            groups.setdefault((row.rubric, row.judge, *values), []).append(row)
+        groups = _group(rows, by)
     if len(every) > len(rows):
         notes.append(f"only first samples count here; {len(every) - len(rows)} further samples were left out")
     chosen = {(row.transcript_id, row.rubric) for row in design}
@@ -109,6 +103,14 @@ def measure_rates(
     return (
         found if not design else [_with_design(one, design, gold.get((one.rubric, one.judge)), level) for one in found]
     )
+
+
+def _group(rows: Iterable[Verdict], by: Sequence[str]) -> dict[tuple[str, ...], list[Verdict]]:
+    groups: dict[tuple[str, ...], list[Verdict]] = defaultdict(list)
+    for row in rows:
+        key = (row.rubric, row.judge)
+        groups[(*key, *(str(row.run.get(name, "unknown")) for name in by)) if by else key].append(row)
+    return groups
 
 
 def _without(gold: Matched | None, chosen: Collection[tuple[str, str]]) -> Matched | None:
@@ -186,6 +188,8 @@ def _signed(rows: Sequence[Verdict], scales: Mapping[str, Scale], positive: Coll
     unsigned = [
         row for row in rows if row.status == "ok" and row.positive is None and row.level not in (None, *OUTSIDE)
     ]
+    if not unsigned:
+        return list(rows)
     found = {}
     for rubric in sorted({row.rubric for row in unsigned}):
         levels = {row.level for row in rows if row.rubric == rubric and row.level is not None}

@@ -1,13 +1,14 @@
 """Intervals for proportions, from counts: Wilson, Clopper-Pearson, clustered, and for sums and differences of two.
 
 Pure functions of counts; nothing here knows what is counted. Counts may be fractional, because an effective sample
-size is. scipy.special gives the quantiles and is loaded at the first call.
+size is. scipy.special gives the other quantiles than the normal one and is loaded at the first call that needs one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -28,9 +29,7 @@ class Bounds(NamedTuple):
 
 def normal_quantile(level: float) -> float:
     """Return z with central probability `level`: 1.96 for .95."""
-    from scipy.special import ndtri
-
-    return float(ndtri(0.5 + _checked_level(level) / 2))
+    return NormalDist().inv_cdf(0.5 + _checked_level(level) / 2)
 
 
 def t_quantile(level: float, df: float) -> float:

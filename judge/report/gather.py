@@ -6,7 +6,8 @@ The statistics are those of `judge.calibration`; nothing is estimated here. What
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from judge.calibration.matching import MISSING, Matched, match
 from judge.calibration.scores import ReliabilityBin, reliability
 from judge.gold.labels import latest
 from judge.gold.model import Label
-from judge.ledger.verdict import Verdict
+from judge.ledger.verdict import SELF_GRADED, Verdict
 from judge.report.cases import Mask, rank, tell_case, tell_difference, tell_lapse
 from judge.report.model import (
     Accuracy,
@@ -82,6 +83,7 @@ def gather(
     usable = [label for label in labels if label.rubric in measurable]
     shown, total, rest = _worst(on_item, scales, said, hide, cases)
     lapses = [row for row in verdicts if row.status != "ok"]
+    matched = _match(verdicts, usable, shared | {"kinds": kinds, "by": by})
     return Report(
         title=title,
         made_at=made_at,
@@ -96,10 +98,10 @@ def gather(
         cases=shown,
         n_cases=total,
         other_cases=rest,
-        accuracy=_accuracy(verdicts, usable, on_item, said, shared | {"kinds": kinds, "by": by}, hide),
+        accuracy=_accuracy(matched, on_item, said, hide),
         certificates=tuple(_certified(one, verdicts, made_at) for one in certificates),
         label_kinds=tuple(sorted({label.rater_kind for label in labels})),
-        panels=measure_panels(on_item, hide),
+        panels=measure_panels(on_item, hide, _truth(matched)),
         costs=_costs(verdicts),
         lapses=_tell_lapses(lapses, hide),
         n_lapses=len(lapses),
@@ -135,15 +137,19 @@ def _measurable(verdicts: Iterable[Verdict], labels: Iterable[Label]) -> set[str
 
 
 def _scope(verdicts: Sequence[Verdict]) -> Scope:
-    made = [row.created_at for row in verdicts if row.created_at]
+    def distinct(field: str) -> int:
+        return len(set(map(attrgetter(field), verdicts)))
+
+    made = set(filter(None, map(attrgetter("created_at"), verdicts)))
+    kinds = Counter(map(attrgetter("status", "positive"), verdicts))
     return Scope(
         verdicts=len(verdicts),
-        transcripts=len({row.transcript_id for row in verdicts}),
-        rubrics=len({row.rubric for row in verdicts}),
-        judges=len({row.judge for row in verdicts}),
-        positive=sum(row.positive is True for row in verdicts),
-        missing=sum(row.status != "ok" for row in verdicts),
-        outside=sum(row.status == "ok" and row.positive is None for row in verdicts),
+        transcripts=distinct("transcript_id"),
+        rubrics=distinct("rubric"),
+        judges=distinct("judge"),
+        positive=sum(count for (_, positive), count in kinds.items() if positive),
+        missing=sum(count for (status, _), count in kinds.items() if status != "ok"),
+        outside=sum(count for kind, count in kinds.items() if kind == ("ok", None)),
         first=min(made, default=None),
         last=max(made, default=None),
     )
@@ -159,18 +165,16 @@ def _tallies(verdicts: Iterable[Verdict], scales: Mapping[str, Scale]) -> tuple[
 def _tally(key: tuple[str, str], rows: Sequence[Verdict], scale: Scale) -> Tally:
     levels: Counter[str] = Counter()
     positive, outside, missing = set(), Counter[str](), Counter[str]()
-    partly = 0
-    for row in rows:
-        if row.status != "ok":
-            missing[row.status] += 1
-        elif row.positive is None:
-            outside[row.level or "neither"] += 1
+    for (status, sign, stated), count in Counter(map(attrgetter("status", "positive", "level"), rows)).items():
+        if status != "ok":
+            missing[status] += count
+        elif sign is None:
+            outside[stated or "neither"] += count
         else:
-            level = row.level or ("positive" if row.positive else "negative")
-            levels[level] += 1
-            if row.positive:
+            level = stated or ("positive" if sign else "negative")
+            levels[level] += count
+            if sign:
                 positive.add(level)
-        partly += row.status == "ok" and row.coverage is not None and row.coverage.seen < row.coverage.total
     order = {level: place for place, level in enumerate(scale.levels)}
     return Tally(
         rubric=key[0],
@@ -181,8 +185,12 @@ def _tally(key: tuple[str, str], rows: Sequence[Verdict], scale: Scale) -> Tally
         positive_levels=tuple(sorted(positive)),
         outside=dict(sorted(outside.items())),
         missing=dict(sorted(missing.items())),
-        partly_seen=partly,
+        partly_seen=sum(_partly(row) for row in rows if row.coverage is not None),
     )
+
+
+def _partly(row: Verdict) -> bool:
+    return row.status == "ok" and row.coverage is not None and row.coverage.seen < row.coverage.total
 
 
 def _rates(
@@ -225,17 +233,26 @@ def _worst(
     return told, len(flagged), dict(sorted(rest.items()))
 
 
-def _accuracy(
-    verdicts: Iterable[Verdict],
-    labels: Sequence[Label],
-    on_item: ByItem,
-    said: Mapping[tuple[str, str], list[Label]],
-    options: Mapping[str, Any],
-    hide: Mask,
-) -> tuple[Accuracy, ...]:
+def _match(verdicts: Iterable[Verdict], labels: Sequence[Label], options: Mapping[str, Any]) -> list[Matched]:
     names = {label.rubric for label in labels}
+    return match([row for row in verdicts if row.rubric in names], labels, **options) if labels else []
+
+
+def _truth(matched: Iterable[Matched]) -> dict[tuple[str, str], bool]:
+    """What raters say of each labelled transcript on each rubric, where they are not tied."""
+    return {
+        (one.rubric, item): bool(sign)
+        for one in matched
+        for item, sign in zip(one.ratings.items, one.truth, strict=True)
+        if sign != MISSING
+    }
+
+
+def _accuracy(
+    matched: Iterable[Matched], on_item: ByItem, said: Mapping[tuple[str, str], list[Label]], hide: Mask
+) -> tuple[Accuracy, ...]:
     found = []
-    for one in match([row for row in verdicts if row.rubric in names], labels, **options) if labels else ():
+    for one in matched:
         told, total = _differences(one, on_item, said, hide)
         found.append(
             Accuracy(calibration=measure(one), differences=told, n_differences=total, reliability=_reliability(one))
@@ -301,13 +318,17 @@ def _costs(verdicts: Iterable[Verdict]) -> tuple[Cost, ...]:
 def _cost(name: str, rows: Sequence[Verdict]) -> Cost:
     priced = [row.cost_usd for row in rows if row.cost_usd is not None]
     times = [row.latency_s for row in rows if row.latency_s is not None]
+
+    def total(field: str) -> int:
+        return sum(filter(None, map(attrgetter(field), rows)))
+
     return Cost(
         judge=name,
         verdicts=len(rows),
-        calls=sum(row.attempts or 0 for row in rows),
-        input_tokens=sum(row.input_tokens or 0 for row in rows),
-        output_tokens=sum(row.output_tokens or 0 for row in rows),
-        cached_tokens=sum(row.cached_tokens or 0 for row in rows),
+        calls=total("attempts"),
+        input_tokens=total("input_tokens"),
+        output_tokens=total("output_tokens"),
+        cached_tokens=total("cached_tokens"),
         cost_usd=sum(priced) if priced else None,
         unpriced=len(rows) - len(priced),
         median_latency_s=median(times) if times else None,
@@ -320,11 +341,12 @@ def _tell_lapses(rows: Sequence[Verdict], hide: Mask) -> tuple[Lapse, ...]:
 
 
 def _versions(verdicts: Iterable[Verdict]) -> tuple[Version, ...]:
+    fields = attrgetter("rubric", "rubric_sha256", "judge", "judge_sha256", "prompt_sha256")
     counts: Counter[tuple[str, str, str | None]] = Counter()
-    for row in verdicts:
-        counts["rubric", row.rubric, row.rubric_sha256] += 1
-        counts["judge", row.judge, row.judge_sha256] += 1
-        counts["prompt", row.judge, row.prompt_sha256] += 1
+    for (rubric, rubric_hash, judge, judge_hash, prompt_hash), count in Counter(map(fields, verdicts)).items():
+        counts["rubric", rubric, rubric_hash] += count
+        counts["judge", judge, judge_hash] += count
+        counts["prompt", judge, prompt_hash] += count
     order = sorted(counts, key=lambda key: (("rubric", "judge", "prompt").index(key[0]), key[1], key[2] or ""))
     return tuple(Version(kind=key[0], name=key[1], sha256=key[2], verdicts=counts[key]) for key in order)
 
@@ -347,10 +369,22 @@ def _notes(
         )
     if not certified:
         notes.append("No certificate is given: the figures are measurements, and no judge here is certified by them.")
+    notes += _kin(verdicts)
     judged = {row.rubric for row in verdicts}
     if left := sorted({label.rubric for label in labels} & judged - {label.rubric for label in usable}):
         notes.append(f"No verdict is on a labelled transcript for: {one_line(', '.join(left), 300)}.")
-    several = Counter(name for name, _ in {(row.rubric, row.rubric_sha256) for row in verdicts})
+    several = Counter(name for name, _ in set(map(attrgetter("rubric", "rubric_sha256"), verdicts)))
     if mixed := sorted(name for name, count in several.items() if count > 1):
         notes.append(f"Verdicts on {one_line(', '.join(mixed), 300)} were made under different versions of the rubric.")
     return tuple(notes)
+
+
+def _kin(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """Which judges graded models of their own family, which they may favour."""
+    own = Counter(row.judge for row in verdicts if SELF_GRADED in row.flags)
+    every = Counter(row.judge for row in verdicts if own[row.judge])
+    for judge, count in sorted(own.items()):
+        yield (
+            f"{one_line(judge, 60)} graded models of its own family in {count:,} of {every[judge]:,} verdicts; a judge may "
+            "favour its kin."
+        )
