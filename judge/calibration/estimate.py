@@ -21,7 +21,7 @@ from judge.calibration.statistic import Statistic, statistic_rows, undefined
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.gold.model import Label
-from judge.ledger.verdict import Verdict
+from judge.ledger.verdict import SELF_GRADED, Verdict
 from judge.rubrics.model import OUTSIDE, Scale
 
 
@@ -163,6 +163,8 @@ def _rate(
     found = {"naive": rates.naive(flags, groups) if n else undefined("no verdicts", method="naive", n=0)}
     found["worst_case"] = rates.worst_case(flagged, n - flagged, sum(missing.values()))
     notes = [*notes, "naive is the judge's flag rate, not the rate of the behaviour"]
+    if kin := sum(SELF_GRADED in row.flags for row in rows):
+        notes.append(f"{kin:,} of {len(rows):,} verdicts are on models of the judge's own family, which it may favour")
     if gold is None:
         notes.append("no labels: sensitivity and specificity are unknown, so the rate cannot be corrected")
     elif n:
