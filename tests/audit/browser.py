@@ -30,7 +30,7 @@ from judge.audit.server import Setting, make_app
 from judge.ledger.chain import verify
 from judge.ledger.store import Ledger, open_ledger
 
-PATIENCE_S = 15
+PATIENCE_S = 90  # only a bound: a loaded machine may need it, and nothing waits longer than it must
 STILL = {"name": "prefers-reduced-motion", "value": "reduce"}
 _ARGUMENTS = (
     "--headless=new",
