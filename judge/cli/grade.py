@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from judge.grading.pace import Paces
     from judge.grading.panel import Panel
     from judge.ledger.store import Ledger
-    from judge.ledger.verdict import Verdict
+    from judge.ledger.verdict import Status, Verdict
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
     from judge.transcripts.source import Unreadable
@@ -89,6 +90,14 @@ def grade(
         float | None, typer.Option(help="Sampling temperature; -1 for the provider's default.")
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=64, help="Longest answer, in tokens.")] = 4096,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            min=8_000,
+            metavar="N",
+            help="Tokens that a judge reads at once; longer transcripts are read in windows. Default: as known of the model.",
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for one answer.")
     ] = 120.0,
@@ -123,6 +132,7 @@ def grade(
     parameters: dict[str, Any] = {
         "temperature": None if temperature is None or temperature < 0 else temperature,
         "max_tokens": max_tokens,
+        "context": context,
         "timeout_s": timeout,
         "attempts": attempts,
         "api_base": api_base,
@@ -138,7 +148,8 @@ def grade(
     unreadable: list[Unreadable] = []
     transcripts: Iterable[Transcript] = islice(read_sources(sources, format, unreadable, limits), limit)
     if dry_run:
-        _preview(list(transcripts), rubrics, seated or judges, samples, json=json)
+        with _find_verdicts(ledger_path(ledger, workspace), statuses) as is_found:
+            _preview(list(transcripts), rubrics, seated or judges, samples, is_found, json=json)
         report_unreadable(unreadable, quiet=quiet)
         if any(not item.refused for item in unreadable):
             raise typer.Exit(1)
@@ -328,8 +339,26 @@ def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
     return LocalPaces(rpm=rpm, tpm=tpm, ages_s=read_ages(ledger) if rpm else ())
 
 
+@contextmanager
+def _find_verdicts(where: str, retry: Sequence[Status]) -> Iterator[Callable[[str], bool]]:
+    """Give a function that says of a verdict whether the ledger, if there is one, holds it for good."""
+    from judge.ledger.store import open_ledger
+
+    if "://" not in where and not Path(where).exists():
+        yield lambda _verdict_id: False
+        return
+    with open_ledger(where, read_only=True) as book:
+        yield lambda verdict_id: book.statuses([verdict_id]).get(verdict_id, retry[0]) not in retry
+
+
 def _preview(
-    transcripts: list[Transcript], rubrics: list[Rubric], judges: list[Judge] | Panel, samples: int, *, json: bool
+    transcripts: list[Transcript],
+    rubrics: list[Rubric],
+    judges: list[Judge] | Panel,
+    samples: int,
+    is_found: Callable[[str], bool],
+    *,
+    json: bool,
 ) -> None:
     from judge.grading.preview import preview
     from judge.text import counted
@@ -337,13 +366,18 @@ def _preview(
     if not isinstance(judges, list):
         print_preview(judges, transcripts, rubrics, json=json)
         return
-    for row in preview(transcripts, rubrics, judges, samples):
+    for row in preview(transcripts, rubrics, judges, samples, is_found):
         if json:
             print_json(row.model_dump(mode="json"))
             continue
         cost = "cost unknown: give --price" if row.cost_usd is None else f"about {row.cost_usd:.2f} USD"
+        several = (
+            f" for {counted(row.verdicts, 'verdict')}, as some take several windows" if row.calls > row.verdicts else ""
+        )
+        found = f" ({counted(row.found, 'verdict')} more found in the ledger)" if row.found else ""
         print(
-            f"{row.judge}: {counted(row.calls, 'call')}, about {row.input_tokens:,} tokens in and {row.output_tokens:,} out, "
+            f"{row.judge}: {counted(row.calls, 'call')}{several}{found}, "
+            f"about {row.input_tokens:,} tokens in and {row.output_tokens:,} out, "
             f"{cost}; "
             f"with every re-ask at most {counted(row.calls * row.most_requests_per_call, 'request')}"
         )

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from judge.frozen import Frozen
 from judge.grading.judges import Judge, Price
-from judge.grading.prompt import Boundary, render_prompt
+from judge.grading.judging import make_verdict_id
+from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
 from judge.grading.tokens import estimate_tokens
+from judge.grading.view import View
+from judge.grading.windows import plan_views
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
 
 # A finding is a reason of one to three sentences, a quote or two and its frame.
 _TOKENS_PER_FINDING = 130
 _TOKENS_PER_ANSWER = 60
+# The mark before a line is random letters, of which a vocabulary knows fewer than of words.
+_TOKENS_PER_MARK = 5
 # A question, one re-ask for the schema, one for the evidence, and one for the schema of that.
 MOST_REQUESTS = 4
 
 
 class Preview(Frozen):
-    """What one judge would be asked. `cost_usd` is null where the price is unknown, which is not the same as free."""
+    """What one judge would be asked: `calls` questions for `verdicts` verdicts, where long transcripts take several.
+
+    `found` verdicts are in the ledger and not among them. `cost_usd` is null where the price is unknown, which is not the
+    same as free.
+    """
 
     judge: str
     calls: int
@@ -27,24 +37,56 @@ class Preview(Frozen):
     output_tokens: int
     cost_usd: float | None
     most_requests_per_call: int = MOST_REQUESTS
+    verdicts: int = 0
+    found: int = 0
 
 
 def preview(
-    transcripts: Iterable[Transcript], rubrics: Sequence[Rubric], judges: Sequence[Judge], samples: int
+    transcripts: Iterable[Transcript],
+    rubrics: Sequence[Rubric],
+    judges: Sequence[Judge],
+    samples: int,
+    is_found: Callable[[str], bool] = lambda _verdict_id: False,
 ) -> Iterator[Preview]:
-    """Yield what each judge would be asked, without regard to what a ledger holds already."""
-    boundary = Boundary("0" * 32, "aaaaaa")
-    calls = tokens_in = tokens_out = 0
+    """Yield what each judge would be asked; `is_found` says of a verdict's id whether it need not be asked again."""
+    counts = [_Count() for _ in judges]
     for transcript in transcripts:
-        for rubric in rubrics:
-            prompt = render_prompt(transcript, rubric, boundary)
-            calls += samples
-            tokens_in += samples * sum(estimate_tokens(text) for text in prompt)
-            tokens_out += samples * (_TOKENS_PER_ANSWER + _TOKENS_PER_FINDING * len(rubric.criteria))
-    for judge in judges:
+        tokens: dict[tuple[View, ...], int] = {}
+        for judge, count in zip(judges, counts, strict=True):
+            for rubric in rubrics:
+                ids = [make_verdict_id(transcript, rubric, judge, sample) for sample in range(samples)]
+                new = sum(not is_found(verdict_id) for verdict_id in ids)
+                count.found += samples - new
+                if not new:
+                    continue
+                views = plan_views(transcript, rubric, judge)
+                if views not in tokens:
+                    tokens[views] = sum(_count_shown(transcript, view) for view in views)
+                count.verdicts += new
+                count.calls += new * len(views)
+                count.input_tokens += new * (tokens[views] + len(views) * estimate_tokens(render_question(rubric)))
+                answer = _TOKENS_PER_ANSWER + _TOKENS_PER_FINDING * len(rubric.criteria)
+                count.output_tokens += new * len(views) * answer
+    for judge, count in zip(judges, counts, strict=True):
         price = find_price(judge)
-        cost = None if price is None else (tokens_in * price.input + tokens_out * price.output) / 1e6
-        yield Preview(judge=judge.model, calls=calls, input_tokens=tokens_in, output_tokens=tokens_out, cost_usd=cost)
+        cost = None if price is None else (count.input_tokens * price.input + count.output_tokens * price.output) / 1e6
+        yield Preview(judge=judge.model, cost_usd=cost, **vars(count))
+
+
+@dataclass
+class _Count:
+    verdicts: int = 0
+    found: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+def _count_shown(transcript: Transcript, view: View) -> int:
+    """The tokens of instructions and transcript in one prompt."""
+    shown = render_transcript(transcript, Boundary("0" * 32, "aaaaaa"), view)
+    instructions = INSTRUCTIONS if view.whole else INSTRUCTIONS + WINDOW_INSTRUCTIONS
+    return estimate_tokens(instructions) + estimate_tokens(shown) + _TOKENS_PER_MARK * shown.count("\n")
 
 
 def find_price(judge: Judge) -> Price | None:

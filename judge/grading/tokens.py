@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+# By how much `estimate_most` is above ordinary text.
+_ABOVE = 1.5
 # Tokens per byte, at most: lower case and blanks, digits, capitals, signs, and bytes beyond ASCII.
 _WEIGHTS = (
     (bytes(range(97, 123)) + b" \t\n", 1 / 3),
@@ -25,11 +27,11 @@ _PER_MESSAGE = 16
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text: about four bytes of UTF-8 each in English prose, fewer in code and other scripts.
+    """Estimate the tokens of a text: within about a third of what common vocabularies give for most writing.
 
-    Within about a third of what common byte-pair vocabularies give; for previews only.
+    For previews only. Random letters and hashes have more, long numbers fewer.
     """
-    return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 3.6)
+    return math.ceil(estimate_most(text) / _ABOVE)
 
 
 def estimate_most(text: str) -> float:
