@@ -93,7 +93,7 @@ _WRITTEN = (
     lambda text: "".join(f"%{ord(one):02x}" for one in text if ord(one) < 256),
     lambda text: "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text),
     lambda text: f"\u202e{text[::-1]}\u202c",
-    lambda text: "\u200b".join(text),
+    "\u200b".join,
     lambda text: f"\x1b]8;;http://{_HOST}/\x07{text}\x1b]8;;\x07",
     lambda text: text.replace("<", "+ADw-").replace(">", "+AD4-"),
     lambda text: text.replace("<", "\\ud83c<\\udc00"),
