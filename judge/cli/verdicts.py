@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,10 @@ def verdicts(
     status: Annotated[list[str] | None, typer.Option("--status", help="Only these statuses.")] = None,
     transcript: Annotated[list[str] | None, typer.Option("--transcript", help="Only these transcript ids.")] = None,
     positive: Annotated[bool, typer.Option("--positive", help="Only positive verdicts.")] = False,
+    panel: Annotated[
+        bool,
+        typer.Option("--panel", help="Not the list: how often judges and samples differ, and what they are worth."),
+    ] = False,
     ledger: LedgerPath = None,
     workspace: Workspace = None,
     json: Json = False,
@@ -49,6 +54,9 @@ def verdicts(
     with open_existing_ledger(ledger, workspace) as book:
         select = _select(rubric, model, level, status, transcript, positive)
         check_selection(book, select)
+        if panel:
+            _print_panels(book.verdicts(select), json=json)
+            return
         count, standing = 0, stand(book)
         for verdict in book.verdicts(select):
             count += 1
@@ -58,6 +66,26 @@ def verdicts(
             else:
                 print(headline(verdict) + (f"  [{mark.text}]" if mark else ""))
     say(counted(count, "verdict"), quiet=quiet or json)
+
+
+def _print_panels(rows: Iterable[Verdict], *, json: bool) -> None:
+    """Print, rubric by rubric, who voted how and what became of it; there is no panel where nothing has two votes."""
+    from judge.report.panel import describe_panel, measure_panels
+
+    on_item: dict[tuple[str, str], list[Verdict]] = {}
+    for row in rows:
+        on_item.setdefault((row.rubric, row.transcript_id), []).append(row)
+    panels = measure_panels(on_item, str)
+    for one in panels:
+        if json:
+            print_json(one.model_dump(mode="json"))
+        else:
+            print("\n".join(describe_panel(one)))
+    if not panels:
+        say(
+            "No transcript has two votes here; ask several judges: judge grade ... --panel FILE, or --samples N",
+            quiet=json,
+        )
 
 
 def show(

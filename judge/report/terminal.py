@@ -12,7 +12,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from judge.ledger.decisions import Matter
-from judge.ledger.verdict import Evidence, Finding, Verdict
+from judge.ledger.panel import Panelled
+from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
 from judge.text import counted, one_line, visible
 from judge.transcripts.model import Message, Part, Transcript
@@ -20,6 +21,7 @@ from judge.transcripts.model import Message, Part, Transcript
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "mark": "7"}
 _WIDTH = 100
 _CONTEXT_CHARS = 600
+_MOST_NAMED = 12
 _MATCHES = {
     "exact": "found",
     "normalised": "found but for typography",
@@ -71,7 +73,11 @@ def show_verdict(verdict: Verdict, rubric: Rubric | None, transcript: Transcript
         "stated": verdict.stated_level if verdict.stated_level != verdict.level else None,
         "severity": verdict.severity,
         "initiative": verdict.initiative,
-        "coverage": f"{coverage.seen} of {coverage.total} messages" if coverage else None,
+        "coverage": _coverage(coverage) if coverage else None,
+        "not seen": _first(coverage.unseen) if coverage and coverage.unseen else None,
+        "left out": _first([f"{cut.part} ({cut.start:,} to {cut.end:,})" for cut in coverage.cut])
+        if coverage and coverage.cut
+        else None,
         "flags": ", ".join(verdict.flags) or None,
         "rubric": f"{verdict.rubric} {(verdict.rubric_sha256 or '')[:12]}",
         "cost": _cost(verdict),
@@ -80,12 +86,24 @@ def show_verdict(verdict: Verdict, rubric: Rubric | None, transcript: Transcript
     for name, value in details.items():
         if value is not None:
             yield f"  {name:<11}{one_line(str(value), 200)}"
+    if verdict.panel is not None:
+        yield from _describe_votes(verdict.panel)
     yield ""
     for finding in verdict.findings:
         yield from _describe_finding(finding, rubric)
     if transcript is not None:
         yield ""
         yield from _show_transcript(transcript, verdict)
+
+
+def _coverage(coverage: Coverage) -> str:
+    windows = f", read in {coverage.windows} windows" if coverage.windows > 1 else ""
+    return f"{coverage.seen:,} of {coverage.total:,} messages{windows}"
+
+
+def _first(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
 
 
 def show_matters(matters: Sequence[Matter]) -> Iterator[str]:
@@ -123,6 +141,27 @@ def _cost(verdict: Verdict) -> str:
     )
     price = "cost unknown" if verdict.cost_usd is None else f"{verdict.cost_usd:.4f} USD"
     return f"{price}, {tokens}, {counted(verdict.attempts or 0, 'call')}, {verdict.latency_s or 0:g} s"
+
+
+def _describe_votes(panel: Panelled) -> Iterator[str]:
+    """How a panel came to its verdict: the rule, the figures of its votes, and each vote."""
+    if panel.agree is None:
+        sure = "unknown" if panel.confidence is None else f"{panel.confidence:.2f}"
+        limit = "never at this answer" if panel.threshold is None else f"from {panel.threshold:.2f} on"
+        rule = f"confidence {sure}, decided {limit}"
+    else:
+        rule = f"{panel.agree} of {panel.asked} votes had to agree on the {panel.on}"
+    yield f"  {'rule':<11}step {panel.step} of {panel.steps}: {rule}"
+    shares = {"disagreement": panel.disagreement, "flip rate": panel.flip_rate, "margin": panel.margin}
+    told = [f"{name} {share:.2f}" for name, share in shares.items() if share is not None]
+    told += [f"effective votes {panel.effective_votes:.1f}"] if panel.effective_votes is not None else []
+    yield f"  {'votes':<11}{', '.join(told)}"
+    for vote in panel.votes:
+        role = "" if vote.role == "judge" else f" {vote.role}"
+        who = f"{one_line(vote.judge, 40)} sample {vote.sample}, step {vote.step}{role}"
+        yield f"    {one_line(vote.outcome, 40):<17} {who}  ({one_line(vote.verdict_id, 40)})"
+    if panel.blind_differs:
+        yield f"    without private reasoning the answer differs on: {one_line(', '.join(panel.blind_differs), 200)}"
 
 
 def _describe_finding(finding: Finding, rubric: Rubric | None) -> Iterator[str]:
