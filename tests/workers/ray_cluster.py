@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 NODES = 2
-TRIES = 3
+START_S = 180.0
 
 
 @contextmanager
@@ -40,22 +42,33 @@ def start_cluster(**environment: str) -> Iterator[str]:
 
 def main() -> None:
     """Run the cluster."""
+    from ray._private import services
     from ray.cluster_utils import Cluster
 
+    services.get_node = _patient(services.get_node)
     plain = {"num_cpus": 1, "include_log_monitor": False}
-    for _ in range(TRIES):  # Ray gives a node 30 s, which a busy machine may not have
-        cluster = Cluster()
-        try:
-            cluster.add_node(**plain, include_dashboard=False)
-            for _ in range(NODES - 1):
-                cluster.add_node(**plain)
-        except Exception:  # noqa: BLE001 - Ray raises bare ones
-            cluster.shutdown()
-        else:
-            print(cluster.address, flush=True)
-            sys.stdin.read()
-            cluster.shutdown()
-            return
+    cluster = Cluster(initialize_head=True, head_node_args={**plain, "include_dashboard": False})
+    for _ in range(NODES - 1):
+        cluster.add_node(**plain)
+    print(cluster.address, flush=True)
+    sys.stdin.read()
+    cluster.shutdown()
+
+
+def _patient(look: Callable[..., Any]) -> Callable[..., Any]:
+    """Look for a new node as long as it may take on a busy machine; Ray gives it 30 s."""
+
+    def look_again(*arguments: Any) -> Any:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                return look(*arguments)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    return look_again
 
 
 if __name__ == "__main__":
