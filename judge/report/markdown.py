@@ -145,7 +145,18 @@ def _panels(report: Report) -> Iterator[str]:
             (f"{code(pair.first)} and {code(pair.second)} agree", *_figure("naive", pair.agreement)[1:])
             for pair in panel.pairs
         ]
-        yield from table(("share", "estimate [interval]", "n", "method"), rows)
+        rows += [(f"effective votes by {what}", *_figure(what, one)[1:]) for what, one in panel.worth.items()]
+        yield from table(("figure", "estimate [interval]", "n", "method"), rows)
+        settled = [
+            (
+                *(code(one.name), f"{one.verdicts:,}", " + ".join(f"{count:,}" for count in one.settled)),
+                *(f"{count:,}" for count in (one.escalated, one.missing, one.dissent, one.blind_differs)),
+            )
+            for one in panel.sittings
+        ]
+        if settled:
+            heads = ("panel", "transcripts", "settled, step by step", "to people", "votes missing", "dissent", "blind differs")
+            yield from table(heads, settled)
 
 
 def _cost(report: Report) -> Iterator[str]:

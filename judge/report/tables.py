@@ -22,7 +22,6 @@ from judge.text import visible
 
 Cell = str | bool | int | float | None
 
-_RUN_BY_SPREADSHEETS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _FIGURE: Final = ("statistic", "estimate", "low", "high", "n", "method", "note")
 
 # Left out of pages, not of --json: figures that only hold at the gold set's prevalence, or that hide an uncertainty.
@@ -42,21 +41,13 @@ class Table(Frozen):
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(self.columns)
-        writer.writerows([inert(cell) for cell in row] for row in self.rows)
+        writer.writerows([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in self.rows)
         return out.getvalue()
 
     @property
     def address(self) -> str:
         """The CSV as a data address: a link that holds the file itself."""
         return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(self.csv.encode()).decode()}"
-
-
-def inert(cell: Cell) -> Cell:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if not isinstance(cell, str):
-        return cell
-    shown = visible(cell)
-    return f"'{shown}" if shown.lstrip(" ")[:1] in _RUN_BY_SPREADSHEETS else shown
 
 
 def list_tables(report: Report) -> tuple[Table, ...]:
@@ -209,6 +200,8 @@ def _pairs(report: Report) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for panel in report.panels:
         rows += list(_figures((panel.rubric, None, None), {"votes_differ": panel.split}))
+        for what, figure in panel.worth.items():
+            rows += list(_figures((panel.rubric, None, None), {f"effective_votes_by_{what}": figure}))
         for name, figure in panel.flips.items():
             rows += list(_figures((panel.rubric, name, None), {"flip_rate": figure}))
         for pair in panel.pairs:
