@@ -1,56 +1,88 @@
-"""Reading transcripts: MB/s of raw text beside the bare parsers, and memory over a long stream.
+"""Reading transcripts: MB/s of raw text beside the bare parsers and other people's readers, and memory over a long stream.
 
 Material is written here (sessions in the shape of Claude Code, AgentDojo-like rows, an `.eval` archive), so that the
-figures need no data; real samples are timed too where they lie beside the checkout. `inspect_ai` and `inspect_scout` are
-timed when they happen to be installed. Targets: 100 MB/s on JSONL, 60 MB/s on `.eval` (of expanded text).
+figures need no data; real samples are timed too where they lie beside the checkout. Everything is timed in processor
+seconds, in one run, because the ratios say more than the rates: Inspect's `read_eval_log` and Inspect Scout's source for
+Claude Code read the same files in an environment of their own (`peers.py`). Targets: 100 MB/s on JSONL, 60 MB/s on
+`.eval` (of expanded text), ten times either peer.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from benchmarks.peers import INSPECT, SCOUT, peer_python
 from judge.transcripts import Limits, iter_transcripts
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
+REAL = ("claude_code/spotter/*-*.jsonl", "tau_bench/gpt-4o-airline.json", "inspect/*.eval")
 WIDE = Limits(file_bytes=2**32, expanded_bytes=2**32)
+PEER_PATIENCE_S = 180
+EARLY = 10_000  # transcripts of a stream after which memory is first looked at
 _WORDS = "the ledger of the bakery was moved to the second shelf before anybody had counted the sacks "
 
 
-def main() -> None:
-    """Print one table: source, size, MB/s of each way to read it."""
-    print(f"{'source':<34}{'MB':>7}{'judge':>9}{'orjson':>9}{'json':>8}   MB/s of expanded text; judge/orjson")
+def main(arguments: list[str] | None = None) -> None:
+    """Print one table (source, size, MB/s of each way to read it) and the memory of a long stream."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stream", type=int, default=100_000, metavar="N", help="Small transcripts in the stream.")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # set in the measured process
+    given = parser.parse_args(arguments or [])
+    if given.measure:
+        print(orjson.dumps(_stream(given.measure)).decode())
+        return
+    python = peer_python(INSPECT, SCOUT)
+    print("MB/s of expanded text, processor time")
+    print(f"{'source':<34}{'MB':>7}{'judge':>8}{'orjson':>8}{'json':>7}{'of orjson':>11}   peer")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path in (_sessions(folder), _rows(folder)):
-            _compare(path.name, path, _line_parsers(path), path.stat().st_size)
-        archive = _archive(folder)
-        _compare(archive.name, archive, _member_parsers(archive), _expanded(archive))
-        _many(folder)
-    for pattern in ("claude_code/spotter/4d5611e5*.jsonl", "tau_bench/gpt-4o-airline.json", "inspect/*theory*.eval"):
-        for path in sorted(SAMPLES.glob(pattern)):
-            if path.suffix == ".eval":
-                _compare(path.name[:33], path, _member_parsers(path), _expanded(path))
-                _references(path, _expanded(path))
-            else:
-                _compare(path.name[:33], path, _line_parsers(path), path.stat().st_size)
+        for path in (_sessions(folder), _rows(folder, "runs.jsonl", 1), _rows(folder, "long_runs.jsonl", 8)):
+            _compare(path, python)
+        _compare(_archive(folder), python)
+        _many(folder, given.stream)
+    for path in sorted(found for pattern in REAL for found in SAMPLES.glob(pattern)):
+        if path.stat().st_size > 100_000:
+            _compare(path, python)
 
 
-def _compare(name: str, path: Path, parsers: dict[str, Callable[[], None]], size: int) -> None:
+def _compare(path: Path, python: Path | None) -> None:
+    """Print one line: this file read by us, by the bare parsers, and by the peer that knows its format."""
+    archive = path.suffix == ".eval"
+    size = _expanded(path) if archive else path.stat().st_size
     ours = _seconds(lambda: _read(path))
-    others = {label: _seconds(run) for label, run in parsers.items()}
-    rates = [size / 1e6 / seconds for seconds in (ours, *others.values())]
-    print(f"{name:<34}{size / 1e6:>7.1f}{rates[0]:>9.0f}{rates[1]:>9.0f}{rates[2]:>8.0f}   {rates[0] / rates[1]:.2f}")
+    parsers = _member_parsers(path) if archive else _line_parsers(path)
+    rates = [size / 1e6 / seconds for seconds in (ours, *map(_seconds, parsers.values()))]
+    shares = f"{rates[0]:>8.0f}{rates[1]:>8.0f}{rates[2]:>7.0f}{rates[0] / rates[1]:>11.2f}"
+    print(f"{path.name[:33]:<34}{size / 1e6:>7.1f}{shares}   {_peer(path, python, size, ours)}", flush=True)
+
+
+def _peer(path: Path, python: Path | None, size: int, ours: float) -> str:
+    """What the peer for this kind of file needs, and how many times as fast we are."""
+    kind = {".eval": "inspect", ".jsonl": "scout" if "runs" not in path.name else None}.get(path.suffix)
+    if kind is None or python is None:
+        return ""
+    command = [str(python), str(Path(__file__).with_name("_reading_peers.py")), kind, str(path), "2"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PEER_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return f"{kind}: not done after {PEER_PATIENCE_S} s"
+    if done.returncode:
+        return f"{kind}: {(done.stderr.strip().splitlines() or ['failed'])[-1][:90]}"
+    theirs = orjson.loads(done.stdout.splitlines()[-1])["seconds"]
+    return f"{kind} {size / 1e6 / theirs:.1f} MB/s: {theirs / ours:.1f} times as fast"
 
 
 def _seconds(run: Callable[[], None], repeats: int = 3) -> float:
@@ -101,21 +133,19 @@ def _expanded(path: Path) -> int:
         return sum(member.file_size for member in archive.infolist() if member.filename.startswith("samples/"))
 
 
-def _references(path: Path, size: int) -> None:
-    """Time Inspect's own reader where it is installed."""
-    if find_spec("inspect_ai") is None:
-        return
-    from inspect_ai.log import read_eval_log  # type: ignore[import-not-found]
-
-    print(f"{'   read_eval_log':<34}{'':>7}{size / 1e6 / _seconds(lambda: read_eval_log(str(path)), 1):>9.0f}")
-
-
-def _sessions(folder: Path) -> Path:
-    """One long session: a third of its bytes progress, replies split over lines, results of a few kilobytes."""
-    path = folder / "session.jsonl"
-    base = {"sessionId": "s", "isSidechain": False, "userType": "external", "cwd": "/srv", "version": "2.1.0"}
+def _sessions(folder: Path, turns: int = 300) -> Path:
+    """One long session, compact as its harness writes it: much progress, replies split over lines, long results."""
+    path = folder / "1d0c6a52-6a3e-4a0b-9f6b-2f1d3c5b7a90.jsonl"  # the peer insists on such a name
+    base = {
+        "sessionId": "1d0c6a52-6a3e-4a0b-9f6b-2f1d3c5b7a90",
+        "isSidechain": False,
+        "userType": "external",
+        "cwd": "/srv",
+        "version": "2.1.0",
+    }
+    parent = None
     with path.open("w") as stream:
-        for turn in range(3_000):
+        for turn in range(turns):
             lines: list[dict[str, Any]] = [
                 {"type": "progress", "data": {"type": "bash_progress", "output": _WORDS * 8, "elapsedTimeSeconds": n}}
                 for n in range(5)
@@ -133,17 +163,19 @@ def _sessions(folder: Path) -> Path:
                 }
             )
             for number, line in enumerate(lines):
-                identity = {"uuid": f"{turn}-{number}", "parentUuid": None, "timestamp": "2026-01-01T00:00:00Z"}
-                stream.write(json.dumps(base | identity | line) + "\n")
+                uuid = f"{turn}-{number}"
+                identity = {"uuid": uuid, "parentUuid": parent, "timestamp": "2026-01-01T00:00:00Z"}
+                parent = uuid
+                stream.write(json.dumps(base | identity | line, separators=(",", ":")) + "\n")
     return path
 
 
-def _rows(folder: Path) -> Path:
-    """Runs in the shape of AgentDojo's export."""
-    path = folder / "runs.jsonl"
+def _rows(folder: Path, name: str, times: int) -> Path:
+    """Runs in the shape of AgentDojo's export: messages of 1.5 kB on average, or `times` as long."""
+    path = folder / name
     facts = {"suite_name": "bakery", "user_task_id": "u", "injection_task_id": None, "success": True, "security": False}
     with path.open("w") as stream:
-        for run in range(1_500):
+        for run in range(1_500 // times):
             messages: list[dict[str, Any]] = [
                 {"role": "system", "content": _WORDS * 12},
                 {"role": "user", "content": _WORDS},
@@ -154,7 +186,7 @@ def _rows(folder: Path) -> Path:
                 messages.append(
                     {
                         "role": "tool",
-                        "content": _WORDS * 30,
+                        "content": _WORDS * 30 * times,
                         "tool_call_id": f"c{step}",
                         "tool_call": call,
                         "error": None,
@@ -196,8 +228,8 @@ def _archive(folder: Path) -> Path:
     return path
 
 
-def _many(folder: Path, count: int = 200_000) -> None:
-    """A stream of small transcripts: seconds, and how far memory grows from the first tenth to the end."""
+def _many(folder: Path, count: int) -> None:
+    """A stream of small transcripts, read in a process of its own: how fast, and how far its memory grows on the way."""
     path = folder / "many.jsonl"
 
     def line(number: int) -> str:
@@ -206,18 +238,32 @@ def _many(folder: Path, count: int = 200_000) -> None:
 
     with path.open("w") as stream:
         stream.writelines(line(number) for number in range(count))
-    began = time.process_time()
-    early = 0
-    found: Iterator[Any] = iter_transcripts([path], limits=WIDE)
-    for number, _ in enumerate(found):
-        if number == count // 10:
-            early = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    late = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    took = time.process_time() - began
+    command = [sys.executable, "-m", "benchmarks.reading", "--measure", str(path)]
+    said = orjson.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    path.unlink()
     print(
-        f"{count:,} small transcripts: {took:.1f} s, {count / took:,.0f}/s, peak memory grew {(late - early) / 1024:.1f} MB"
+        f"{said['read']:,} small transcripts in one stream: {said['seconds']:.0f} s, {said['read'] / said['seconds']:,.0f}/s; "
+        f"resident {said['early_mb']:.1f} MB after {EARLY:,}, {said['late_mb']:.1f} MB at the end",
+        flush=True,
     )
 
 
+def _stream(path: Path) -> dict[str, Any]:
+    """Read a stream in this process; resident memory after the first `EARLY` transcripts and at the end."""
+    began = time.process_time()
+    early_mb, read = 0.0, 0
+    for _ in iter_transcripts([path], limits=WIDE):
+        read += 1
+        if read == EARLY:
+            early_mb = _resident_mb()
+    seconds = time.process_time() - began
+    return {"read": read, "seconds": seconds, "early_mb": early_mb, "late_mb": _resident_mb()}
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
