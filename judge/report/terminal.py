@@ -111,7 +111,7 @@ def show_matters(matters: Sequence[Matter]) -> Iterator[str]:
     for matter in matters:
         dispute, decision = matter.dispute, matter.decision
         yield ""
-        yield style(f"disputed by {one_line(dispute.by, 40)}, {one_line(dispute.created_at, 25)}", "bold")
+        yield style(f"disputed by {one_line(dispute.by, 40)}, {one_line(dispute.created_at, 40)}", "bold")
         yield f"    claim      {one_line(dispute.claim, 300)}"
         for review in matter.reviews:
             said = f"{one_line(review.level, 40)}, blind, by {one_line(review.by, 40)}"
