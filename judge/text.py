@@ -7,6 +7,7 @@ with `\u{hex}`, keeping everything else as it is. It never interprets markup.
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 # Controls other than tab and newline, line and paragraph separators, every format character (zero width, bidi,
 # soft hyphen, tags), variation selectors, Hangul and Braille blanks, lone surrogates. U+FE0F and ZWJ are here too:
@@ -20,6 +21,9 @@ INVISIBLE = re.compile(f"[{_ESCAPED}]")
 # The escape's own opening is escaped as well, so that the shown form can be read back unambiguously.
 _TO_ESCAPE = re.compile(rf"[{_ESCAPED}]|\\(?=u\{{)")
 _ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
+
+_Cell = TypeVar("_Cell")
+_RUN_BY_SPREADSHEETS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width forms
 
 
 def visible(text: str) -> str:
@@ -49,3 +53,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 def quoted(value: object, limit: int = 80) -> str:
     """Return `value` for an error message: quoted, visible, cut."""
     return f"'{one_line(str(value), limit)}'"
+
+
+def inert(cell: _Cell) -> _Cell | str:
+    """Return a cell that no spreadsheet takes for a formula: text visible, behind an apostrophe; numbers stay numbers."""
+    if not isinstance(cell, str):
+        return cell
+    shown = visible(cell)
+    return f"'{shown}" if shown.lstrip(" ")[:1] in _RUN_BY_SPREADSHEETS else shown

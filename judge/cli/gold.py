@@ -12,6 +12,7 @@ from judge.cli.given import Judges, Kinds, Labels, Positive, Seed, load_scales, 
 from judge.cli.gold_anchoring import anchoring
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
+from judge.errors import InputError
 
 if TYPE_CHECKING:
     from judge.gold.goldset import GoldSet
@@ -210,6 +211,7 @@ def fetch(
         Path | None, typer.Option("--to", metavar="DIR", help="Where to; default: a folder of its name.")
     ] = None,
     workspace: Workspace = None,
+    json: Json = False,
 ) -> None:
     """Fetch a public set from its repository at its recorded commit. Needs git and a network.
 
@@ -222,7 +224,11 @@ def fetch(
     source = find_source(name, resolve_workspace(workspace))
     folder = to or Path(name)
     say(f"Fetching {source.title} ({source.licence}) from {source.repository}; this needs a network.")
-    for note in fetch_source(source, folder):
+    notes = list(fetch_source(source, folder))
+    if json:
+        print_json({"name": name, "folder": str(folder), "licence": source.licence, "notes": notes})
+        return
+    for note in notes:
         say(f"note: {note}")
     say(f"{folder}: next: judge gold import {name} {folder}")
 
@@ -233,8 +239,9 @@ def export(
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to; default: stdout.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of JSONL.")] = False,
     workspace: Workspace = None,
+    json: Json = False,
 ) -> None:
-    """Write the latest labels of a gold set as rows, with family and split beside each.
+    """Write the latest labels of a gold set as rows, with family and split beside each. --json: JSONL, as without --csv.
 
     Example: judge gold export --csv --to labels.csv
     """
@@ -242,13 +249,17 @@ def export(
 
     from judge.gold.exporting import write_csv, write_jsonl
 
+    if csv and json:
+        raise InputError("--csv and --json: give one of them")
     gold, _ = _load(folder, workspace)
     if to is None:
         (write_csv if csv else write_jsonl)(gold, sys.stdout)
         return
     with to.open("w", encoding="utf-8", newline="") as file:
         (write_csv if csv else write_jsonl)(gold, file)
-    say(f"{to}: written")
+    if json:
+        print_json({"path": str(to)})
+    say(f"{to}: written", quiet=json)
 
 
 def _import_file(
@@ -271,7 +282,6 @@ def _import_file(
 def _import_source(name: str, path: Path | None, to: Path | None, workspace: Path | None, *, json: bool) -> None:
     import orjson
 
-    from judge.errors import InputError
     from judge.gold.labels import append_labels
     from judge.gold.sources import find_source, gather
     from judge.workspace import resolve_workspace
@@ -304,7 +314,6 @@ def _report_import(counts: dict[str, int], warnings: list[str], folder: str, *, 
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    from judge.errors import InputError
 
     pairs = dict(text.partition("=")[::2] for text in given or [])
     if wrong := [name for name, value in pairs.items() if not name or not value]:

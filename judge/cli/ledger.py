@@ -117,11 +117,14 @@ def import_(
     """
     from datetime import UTC, datetime
 
+    from judge.errors import InputError
     from judge.ledger.importing import keep, read_rows
     from judge.ledger.store import open_ledger
     from judge.text import counted, one_line
 
     imported = read_rows(source)
+    if not imported.verdicts:
+        raise InputError(f"{source}: no verdict row in it; accepted is one JSON object per line (README, Verdict rows)")
     with open_ledger(ledger_path(ledger, workspace)) as book:
         kept = keep(book, imported, datetime.now(UTC).isoformat(timespec="seconds"))
         head = book.head()

@@ -255,6 +255,7 @@ def derive(
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to; default: stdout.")] = None,
     api_base: Annotated[str | None, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")] = None,
     workspace: Workspace = None,
+    json: Json = False,
 ) -> None:
     """Have a model draft a rubric for one clause; code checks its citations, and its faults are listed. Ends with 1 if any.
 
@@ -283,14 +284,19 @@ def derive(
             annotations=[annotation.id for annotation in load_annotations(workspace=folder)],
         )
     )
-    if to is None:
-        print(draft.text)
-    else:
+    if to is not None:
         to.write_text(draft.text, encoding="utf-8")
+    if json:
+        found = [{"code": finding.code, "text": finding.text} for finding in draft.findings]
+        path = None if to is None else str(to)
+        print_json({"clause": clause, "path": path, "attempts": draft.attempts, "findings": found, "text": draft.text})
+    elif to is None:
+        print(draft.text)
     for finding in draft.findings:
-        say(f"{finding.code} {finding.text}")
+        say(f"{finding.code} {finding.text}", quiet=json)
     say(
-        f"A draft, made in {counted(draft.attempts, 'attempt')}. Whether it asks the right question is for people to say."
+        f"A draft, made in {counted(draft.attempts, 'attempt')}. Whether it asks the right question is for people to say.",
+        quiet=json,
     )
     if draft.findings:
         raise typer.Exit(1)

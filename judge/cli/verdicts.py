@@ -54,6 +54,7 @@ def verdicts(
     with open_existing_ledger(ledger, workspace) as book:
         select = _select(rubric, model, level, status, transcript, positive)
         check_selection(book, select)
+        _check_levels(level or (), book, workspace)
         if panel:
             _print_panels(book.verdicts(select), json=json)
             return
@@ -196,6 +197,29 @@ def _write_bundle(
         say(f"Check it anywhere, without a key: judge ledger verify {path}")
     if secrets:
         say(f"Its transcript holds {secrets:,} things that look like keys or passwords; a bundle cannot mask them.")
+
+
+def _check_levels(levels: Iterable[str], book: Ledger, workspace: Path | None) -> None:
+    """See that each level is one: of some rubric here, or of a verdict in the ledger.
+
+    Raises:
+        InputError: for a level that is neither.
+    """
+    from judge.rubrics.loading import list_rubrics, load_rubric
+    from judge.rubrics.model import OUTSIDE, Scale
+    from judge.text import one_line, quoted
+    from judge.workspace import resolve_workspace
+
+    known = dict.fromkeys((*Scale().levels, *sorted(OUTSIDE)))
+    if not set(levels) <= known.keys():
+        here = resolve_workspace(workspace)
+        known |= dict.fromkeys(
+            name for listed in list_rubrics(here) for name in load_rubric(listed.id, here).scale.levels
+        )
+        known |= dict.fromkeys(str(name) for (name,) in book.counts("level") if name is not None)
+    if unknown := [name for name in levels if name not in known]:
+        listed = ", ".join(one_line(name, 40) for name in list(known)[:30])
+        raise InputError(f"--level {quoted(unknown[0])}: no such level; levels are {listed}")
 
 
 def _select(

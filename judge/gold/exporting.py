@@ -10,6 +10,7 @@ import orjson
 
 from judge.gold.goldset import GoldSet
 from judge.gold.labels import latest
+from judge.text import inert
 
 COLUMNS = (
     "transcript_id",
@@ -39,7 +40,7 @@ def write_csv(gold: GoldSet, stream: IO[str]) -> None:
     writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for row in _rows(gold):
-        writer.writerow({name: _inert(value) for name, value in row.items()})
+        writer.writerow({name: inert(value) for name, value in row.items()})
 
 
 def _rows(gold: GoldSet) -> Iterator[dict[str, Any]]:
@@ -47,7 +48,3 @@ def _rows(gold: GoldSet) -> Iterator[dict[str, Any]]:
         item = gold.items.get(label.transcript_id)
         row = label.model_dump(mode="json", exclude_none=True)
         yield row | ({"family": item.family, "split": item.split} if item else {})
-
-
-def _inert(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -18,7 +18,7 @@ from judge.calibration.statistic import Statistic
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.report.model import Report
-from judge.text import visible
+from judge.text import inert
 
 Cell = str | bool | int | float | None
 
@@ -41,7 +41,7 @@ class Table(Frozen):
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(self.columns)
-        writer.writerows([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in self.rows)
+        writer.writerows([inert(cell) for cell in row] for row in self.rows)
         return out.getvalue()
 
     @property

@@ -7,6 +7,7 @@ Nothing of any set is shipped: `judge gold fetch NAME` needs a network, `judge g
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -87,7 +88,13 @@ def find_source(name: str, workspace: Path | None = None) -> Source:
     """
     found = {source.name: source for source in list_sources(workspace)}
     if name not in found:
-        raise InputError(f"no set {quoted(name)}; known are {', '.join(sorted(found))}")
+        near = get_close_matches(name.lower().replace("_", "-"), found, n=1)
+        guess = (
+            f"; did you mean {quoted(near[0])}?"
+            if near
+            else f", and no file of that name; known are {', '.join(sorted(found))}"
+        )
+        raise InputError(f"no set {quoted(name)}{guess}")
     return found[name]
 
 
