@@ -121,7 +121,7 @@ def mark_quotes(verdicts: Sequence[Verdict], reading: Reading) -> dict[str, list
 
 def count_unseen(verdicts: Sequence[Verdict]) -> Counter[str]:
     """How many verdicts did not see each message, as far as their coverage names messages."""
-    return Counter(name for one in verdicts for name in set(_unseen(one)))
+    return Counter(name for one in verdicts if one.coverage for name in set(one.coverage.unseen_ids()))
 
 
 def cite(criterion: Criterion, constitution: Constitution | None) -> tuple[Clause, ...]:
@@ -131,7 +131,7 @@ def cite(criterion: Criterion, constitution: Constitution | None) -> tuple[Claus
 
 
 def _unseen(verdict: Verdict) -> Sequence[str]:
-    return tuple(getattr(verdict.coverage, "unseen", None) or ())
+    return verdict.coverage.unseen_ids() if verdict.coverage is not None else ()
 
 
 def _place(

@@ -35,7 +35,7 @@ def key(text: str) -> str:
 
 
 def write_rubric(folder: Path, texts: Sequence[str]) -> None:
-    """A workspace with a rubric of as many criteria as there are texts; a rubric's file may have 256 KiB."""
+    """A workspace with a rubric that has a criterion for each of these texts; a rubric's file may have 256 KiB."""
     some = texts[::8]
     pairs = [(f"c{number}", text) for number, text in enumerate(texts)]
     rubric = {
@@ -60,10 +60,13 @@ def write_rubric(folder: Path, texts: Sequence[str]) -> None:
     (folder / "rubrics" / f"{RUBRIC}.yaml").write_text(raw)
 
 
-def write_world(folder: Path, texts: Sequence[str]) -> None:
-    """A ledger, labels, a rubric and a transcript in which every text stands everywhere that a text can stand."""
+def write_world(folder: Path, texts: Sequence[str], half: int) -> None:
+    """A ledger, labels, a rubric and a transcript in which every text stands everywhere that a text can stand.
+
+    The rubric alone holds one half of them.
+    """
     folder.mkdir()
-    write_rubric(folder, texts)
+    write_rubric(folder, texts[half::2])
     messages = []
     for number, text in enumerate(texts, start=1):
         kinds = ("text", "reasoning", "tool_call", "tool_result")
@@ -212,12 +215,12 @@ def test_there_are_more_than_five_hundred_texts() -> None:
     assert len(set(TEXTS)) >= 500
 
 
-@pytest.mark.parametrize("mode", ["read", "label"])
-def test_no_text_becomes_anything_but_text(chrome: Chrome, tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "half"), [("read", 0), ("label", 1)])
+def test_no_text_becomes_anything_but_text(chrome: Chrome, tmp_path: Path, mode: str, half: int) -> None:
     """No script runs, nothing is asked of another host, and every page has the elements that plain words give it."""
     worlds = {}
     for name, texts in (("hostile", TEXTS), ("plain", PLAIN)):
-        write_world(tmp_path / name, texts)
+        write_world(tmp_path / name, texts, half)
         with start_desktop(chrome, tmp_path / name, workspace=tmp_path / name, masked=False) as desktop:
             worlds[name] = visit(desktop, mode)
             desktop.check()
