@@ -14,8 +14,11 @@ import pytest
 
 from judge.errors import InputError, ProviderError
 from judge.grading.answer import Answer
+from judge.grading.budget import Budget
 from judge.grading.judges import Judge, Price
+from judge.grading.pace import LocalPace
 from judge.grading.run import Grading, grade, grade_sync
+from judge.grading.run import run as run_all
 from judge.ledger.entry import CALL, Call
 from judge.ledger.store import open_ledger
 from judge.transcripts.model import TARGET, Message, Part, Source, Transcript
@@ -131,6 +134,44 @@ def test_a_hang_costs_its_time_out_and_no_more(server: Lane) -> None:
     assert right(grading)
     log = server.log()
     assert log["requests"] == 8 + log["faults"]["hang"]
+
+
+def test_an_answer_that_comes_late_is_taken_instead_of_paid_for_twice(
+    server: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer after the time-out, in the pause before the next attempt, counts; nothing is sent again."""
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    server.reset(latency_s=0.6)
+    assert right(ask(server, 4, timeout_s=0.3, attempts=2, backoff_s=30.0))
+    assert server.log()["requests"] == 4
+
+
+def test_a_limit_per_minute_holds_on_the_wire(server: Lane) -> None:
+    """With re-asks and failures counted, a provider that allows 8 requests a second is never sent a ninth."""
+    server.reset(rpm=8, rpm_window_s=1.0, faults={"wrong_types": 0.2, "error_500": 0.2})
+    pace = LocalPace(rpm=8, window_s=1.0, slack_s=0.5, rest_s=0.01)
+
+    class Paces:
+        def of(self, _: Judge) -> LocalPace:
+            return pace
+
+    async def run() -> list[Any]:
+        judges = [server.judge(attempts=9)]
+        stream = run_all(make_transcripts(20), [RUBRIC], judges, budget=Budget(), concurrency=16, paces=Paces())
+        return [verdict async for verdict, _ in stream]
+
+    verdicts = asyncio.run(run())
+    log = server.log()
+    assert len(verdicts) == 20
+    assert log["requests"] > 24
+    assert log["rate_violations"] == 0
+
+
+def test_concurrency_finds_the_provider_s_capacity(server: Lane) -> None:
+    """A provider that takes 4 at once and is asked by 24 gives every verdict, and turns away less and less."""
+    server.reset(capacity=4, latency_s=0.05, retry_after_s=0.05)
+    assert right(ask(server, 120, attempts=12, run={"concurrency": 24}))
+    assert server.log()["capacity_violations"] < 90
 
 
 def test_an_answer_that_was_cut_off_is_asked_for_with_more_room(server: Lane) -> None:
