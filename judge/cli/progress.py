@@ -121,6 +121,7 @@ def describe(tally: Tally) -> str:
             spent,
             f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
             f"{tally.done / seconds:.1f}/s",
+            *(f"batch {name}: {status}, {answered:,} answered" for name, (status, answered) in tally.batches.items()),
         ]
     )
 

@@ -128,17 +128,17 @@ class Batcher:
         judge_sha256: str,
         shelf: Shelf | None = None,
         *,
-        size: int = SIZE,
-        idle_s: float = IDLE_S,
-        poll_s: tuple[float, float] = POLL_S,
+        size: int | None = None,
+        idle_s: float | None = None,
+        poll_s: tuple[float, float] | None = None,
         on_state: Callable[[str, State], None] = lambda _batch, _state: None,
     ) -> None:
         self._service = service
         self._judge = judge_sha256
         self._shelf = shelf
-        self._size = size
-        self._idle_s = idle_s
-        self._poll_s = poll_s
+        self._size = SIZE if size is None else size
+        self._idle_s = IDLE_S if idle_s is None else idle_s
+        self._poll_s = POLL_S if poll_s is None else poll_s
         self._on_state = on_state
         self._group: _Group | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -13,7 +13,7 @@ from judge.frozen import Frozen
 from judge.text import quoted
 
 Mode = Literal["json_schema", "tools", "text"]
-Via = Literal["auto", "direct", "litellm"]
+Via = Literal["auto", "direct", "litellm", "batch"]
 BASELINE = "baseline/"
 REPLAY = "replay/"
 BLIND = "~blind"  # ends the name of a judge that is not shown private reasoning
@@ -43,7 +43,7 @@ class Judge(Frozen):
     context: int | None = Field(default=None, ge=8_000)  # tokens that it reads at once; null: as known of the model
     # how it is reached
     api_base: str | None = None
-    via: Via = "auto"  # auto: our own client where it speaks the provider's form, litellm for all others
+    via: Via = "auto"  # auto: our own client where it speaks the provider's form, litellm for all others; batch: see `batching`
     timeout_s: float = Field(default=120.0, gt=0)
     attempts: int = Field(default=6, ge=1)
     backoff_s: float = Field(default=0.5, ge=0)

@@ -15,9 +15,14 @@ from judge.grading.judges import Price
 _TABLE: Final = "model_prices_and_context_window_backup.json"
 
 
-def known_price(model: str) -> Price | None:
-    """Return litellm's bundled price of a model, or None where it is unknown (which is not the same as free)."""
+def known_price(model: str, *, batch: bool = False) -> Price | None:
+    """Return litellm's bundled price of a model, or None where it is unknown (which is not the same as free).
+
+    `batch` asks for the price in a batch: where the table has none, it is that of a single request, and so a bound.
+    """
     row = model_facts(model)
+    if batch and row.get("input_cost_per_token_batches") and row.get("output_cost_per_token_batches"):
+        return Price(input=row["input_cost_per_token_batches"] * 1e6, output=row["output_cost_per_token_batches"] * 1e6)
     if row.get("input_cost_per_token") is None or row.get("output_cost_per_token") is None:
         return None
     return Price(

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 from judge.errors import InputError, ProviderError
 from judge.frozen import Frozen
+from judge.grading.batches import Shelf, State
 from judge.grading.budget import Budget
 from judge.grading.embedded import EmbeddedLane, check_embedded
 from judge.grading.exchange import Exchange, Lane, call_key
@@ -67,6 +68,9 @@ class Tally:
     unpriced: int = 0  # verdicts whose cost nobody knows
     input_tokens: int = 0
     output_tokens: int = 0
+    batches: dict[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # at the provider: how each stands, answered so far
     started: float = field(default_factory=time.monotonic)
 
     def count(self, verdict: Verdict) -> None:
@@ -261,12 +265,20 @@ async def run(
     async with AsyncExitStack() as stack:
         rubrics, paces = tuple(rubrics), paces or LocalPaces()
         repeats = len(rubrics) > 1 or samples != 1
-        lanes = [open_lane(judge, budget, paces, repeats=repeats) for judge in judges]
+        tally = Tally()
+
+        def note_batch(batch: str, state: State) -> None:
+            tally.batches[batch] = (state.status, state.answered)
+            if on_progress is not None:
+                on_progress(tally)
+
+        lanes = [
+            open_lane(judge, budget, paces, repeats=repeats, shelf=ledger, on_batch=note_batch) for judge in judges
+        ]
         for _, lane in lanes:
             stack.push_async_callback(lane.close)
         plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
-        tally = Tally()
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
         turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally)
         async for item in scheduler.work(turns, concurrency):
@@ -279,10 +291,19 @@ async def run(
                 )
 
 
-def open_lane(judge: Judge, budget: Budget, paces: Paces | None = None, *, repeats: bool = True) -> tuple[Judge, Lane]:
+def open_lane(
+    judge: Judge,
+    budget: Budget,
+    paces: Paces | None = None,
+    *,
+    repeats: bool = True,
+    shelf: Shelf | None = None,
+    on_batch: Callable[[str, State], None] = lambda _batch, _state: None,
+) -> tuple[Judge, Lane]:
     """Choose how a judge is reached; a recording answers in the name of the judge that was recorded.
 
-    `repeats` says whether more than one question is asked of a transcript, so that a provider's cache pays.
+    `repeats` says whether more than one question is asked of a transcript, so that a provider's cache pays. `shelf` is where
+    batches are kept of a judge that is asked in batches, and `on_batch` is told how they stand.
 
     Raises:
         InputError: if the judge cannot work, or a budget is set and its price is unknown.
@@ -303,6 +324,11 @@ def open_lane(judge: Judge, budget: Budget, paces: Paces | None = None, *, repea
             f"--budget: the price of {judge.model!r} is unknown, so a budget cannot be kept; "
             "give it in USD per million tokens: --price INPUT/OUTPUT"
         )
+    if judge.via == "batch":
+        from judge.grading.batching import BatchTransport, Unhurried
+
+        transport = BatchTransport(judge, shelf, on_state=on_batch)
+        return judge, LLMLane(judge, budget, Unhurried(), repeats=repeats, transport=transport)
     return judge, LLMLane(judge, budget, paces.of(judge) if paces else None, repeats=repeats)
 
 
