@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -98,6 +100,25 @@ def open_bench(folder: Path, nursery: Nursery, cache: Path, count: int) -> Bench
 def model(server: Running) -> tuple[str, ...]:
     """Return the options that name the server as the judge."""
     return ("-m", "openai/local", "--api-base", server.base_url)
+
+
+def grade_at_a_pace(server: Running, where: str, **environment: str) -> int:
+    """Grade 60 transcripts on workers, `here` or on the cluster of that address; how many verdicts were ok.
+
+    The server allows 20 requests in 2 s and counts those beyond.
+    """
+    server.reset(rpm=20, rpm_window_s=2.0)
+    command = [sys.executable, "-m", "workers.paced", server.base_url, "20", "2.0", "60", where]
+    tests = str(Path(__file__).parents[1])
+    here = {**os.environ, **environment, "PYTHONPATH": tests}
+    done = subprocess.run(command, env=here, stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)
+
+
+def most_within(server: Running, window_s: float) -> int:
+    """Return the most requests that the server's log has in any window of so many seconds."""
+    times = sorted(request[0] for request in server.log(requests=True)["sequence"])
+    return max(sum(start <= time < start + window_s for time in times) for start in times)
 
 
 def timeless(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,19 @@ from grading.nursery import Nursery, open_nursery
 from servers.launch import Running, start_server
 
 from .ray_cluster import start_cluster
-from .support import EMBEDDED, SCRIPT, Bench, ending, is_alive, kill, model, open_bench, wait_until
+from .support import (
+    EMBEDDED,
+    SCRIPT,
+    Bench,
+    ending,
+    grade_at_a_pace,
+    is_alive,
+    kill,
+    model,
+    most_within,
+    open_bench,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra `cluster` is not installed")
 
@@ -49,6 +61,13 @@ def nursery(environment: dict[str, str]) -> Iterator[Nursery]:
 def server() -> Iterator[Running]:
     """A judge that has to be asked again about two transcripts of three."""
     with start_server(SCRIPT, latency_s=0.05) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def honest() -> Iterator[Running]:
+    """A judge that is asked once."""
+    with start_server(SCRIPT.with_name("honest_judge.py")) as running:
         yield running
 
 
@@ -108,6 +127,14 @@ def test_one_budget_binds_all_workers(bench: Bench, cluster: tuple[str, ...], se
     assert code == 4, bench.said("several")
     log = server.log()
     assert 0 < (log["input_tokens"] + log["output_tokens"]) * 10 / 1e6 <= 0.6
+
+
+def test_one_pace_binds_all_workers(environment: dict[str, str], cluster: tuple[str, ...], honest: Running) -> None:
+    """A provider that allows 20 requests in 2 s is never sent more by three workers; every transcript gets its verdict."""
+    assert grade_at_a_pace(honest, cluster[1], **environment) == 60
+    log = honest.log()
+    assert (log["requests"], log["rate_violations"]) == (60, 0)
+    assert most_within(honest, 2.0) <= 20
 
 
 def test_a_cluster_that_is_not_there_is_said_so(bench: Bench) -> None:

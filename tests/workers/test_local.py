@@ -13,7 +13,18 @@ import pytest
 from grading.nursery import Nursery, open_nursery
 from servers.launch import Running, start_server
 
-from .support import EMBEDDED, SCRIPT, ending, is_alive, kill, model, open_bench, wait_until
+from .support import (
+    EMBEDDED,
+    SCRIPT,
+    ending,
+    grade_at_a_pace,
+    is_alive,
+    kill,
+    model,
+    most_within,
+    open_bench,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,13 @@ def nursery(cache: Path) -> Iterator[Nursery]:
 def server() -> Iterator[Running]:
     """A judge that has to be asked again about two transcripts of three."""
     with start_server(SCRIPT, latency_s=0.05) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def honest() -> Iterator[Running]:
+    """A judge that is asked once."""
+    with start_server(SCRIPT.with_name("honest_judge.py")) as running:
         yield running
 
 
@@ -98,6 +116,14 @@ def test_one_budget_binds_all_workers(tmp_path: Path, nursery: Nursery, cache: P
     assert 0 < spent <= 0.6
     statuses = {row["status"] for row in bench.rows("several").values()}
     assert "over_budget" in statuses
+
+
+def test_one_pace_binds_all_workers(cache: Path, honest: Running) -> None:
+    """A provider that allows 20 requests in 2 s is never sent more by three workers; every transcript gets its verdict."""
+    assert grade_at_a_pace(honest, "here", XDG_CACHE_HOME=str(cache)) == 60
+    log = honest.log()
+    assert (log["requests"], log["rate_violations"]) == (60, 0)
+    assert most_within(honest, 2.0) <= 20
 
 
 def test_a_rejected_key_ends_the_run_as_it_does_with_one_process(

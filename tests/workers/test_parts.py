@@ -231,6 +231,9 @@ def test_a_worker_hears_the_drivers_answers() -> None:
         sent: list[Any] = []
         line = Line(sent.append)
         budget, pace = LeasedBudget(1.0, line), LeasedPaces([JUDGE], line).of(JUDGE)
+        await pace.leave(3, Outcome("answered", 1.5, 7))
+        assert [["tell", "leave", 0, 3, ["answered", 1.5, 7, 0.0, None, 0.0]]] == decode(encode(sent))
+        sent.clear()
         asked = [asyncio.create_task(budget.reserve(0.1)), asyncio.create_task(pace.enter(5))]
         asked += [asyncio.create_task(budget.reserve(0.2)), asyncio.create_task(pace.enter(6))]
         await asyncio.sleep(0)

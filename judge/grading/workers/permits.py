@@ -93,7 +93,7 @@ class LeasedPace:
 
     async def leave(self, ticket: int, outcome: Outcome) -> None:
         """See `Pace.leave`."""
-        self._line.tell("leave", self._judge, ticket, outcome)
+        self._line.tell("leave", self._judge, ticket, list(outcome))
 
 
 class LeasedPaces:
