@@ -6,6 +6,7 @@ that the verdict is missing, and then `level` and `positive` are null, so that n
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -26,6 +27,7 @@ Status = Literal[
     "escalated",  # a panel's votes do not agree, or not surely enough: people decide
 ]
 SELF_GRADED: Final = "self_graded"  # the flag of a verdict on a model of the judge's own family
+_RUN = re.compile(r"m([0-9]{1,9})-m([0-9]{1,9})")
 Met = Literal["met", "not_met", "unclear"]
 Match = Literal["exact", "normalised", "moved", "absent"]
 
@@ -81,6 +83,17 @@ class Coverage(Frozen):
     def complete(self) -> bool:
         """Whether every message was seen; some tool output may be cut all the same."""
         return self.seen == self.total and not self.unseen
+
+    def unseen_ids(self) -> tuple[str, ...]:
+        """The ids of the messages that were not seen, one by one: no more than there are messages."""
+        ids: list[str] = []
+        for run in self.unseen:
+            if bounds := _RUN.fullmatch(run):
+                first, last = int(bounds[1]), int(bounds[2])
+                ids.extend(f"m{number}" for number in range(first, min(last, first + self.total) + 1))
+            else:
+                ids.append(run)
+        return tuple(ids[: self.total])
 
 
 class Verdict(Frozen):

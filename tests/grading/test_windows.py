@@ -20,7 +20,7 @@ from judge.grading.prompt import Boundary, render_transcript
 from judge.grading.tokens import estimate_most
 from judge.grading.view import View
 from judge.grading.windows import DEFAULT_CONTEXT, plan_views, read_context, split, window_tokens
-from judge.ledger.verdict import Cut
+from judge.ledger.verdict import Coverage, Cut
 from judge.transcripts.model import Transcript
 
 BOUNDARY = Boundary("f" * 32, "qwerty")
@@ -244,3 +244,19 @@ def test_the_estimate_for_planning_is_not_below_the_real_count(name: str, monkey
     tiktoken = pytest.importorskip("tiktoken")
     count = len(tiktoken.get_encoding("cl100k_base").encode(ORDINARY[name]))
     assert count <= estimate_most(ORDINARY[name])
+
+
+def test_unseen_messages_are_listed_in_runs_and_can_be_named_one_by_one() -> None:
+    """Runs keep a row small; a run that claims more messages than there are names no more than there are."""
+    coverage = Coverage(seen=1, total=5, unseen=("m1", "m3-m5"))
+    assert ("m1", "m3", "m4", "m5") == coverage.unseen_ids()
+    assert not coverage.complete
+    assert 5 == len(Coverage(seen=0, total=5, unseen=("m1-m999999999",)).unseen_ids())
+
+
+def test_a_row_about_a_transcript_that_was_read_whole_is_as_it_always_was() -> None:
+    """Nothing is added to coverage where there is nothing to say, and old rows can be read."""
+    assert {"seen": 3, "total": 3} == Coverage(seen=3, total=3).model_dump(mode="json")
+    assert Coverage(seen=3, total=3) == Coverage.model_validate_json('{"seen": 3, "total": 3}')
+    cut = Coverage(seen=3, total=3, cut=(Cut(part="m2.1", start=4, end=9),), windows=2)
+    assert cut == Coverage.model_validate_json(cut.model_dump_json())
