@@ -197,8 +197,9 @@ def _who(message: Message) -> str:
 
 def _lines(message: Message) -> int:
     """About how many lines a turn takes: its head and the space around it count for two."""
-    folded = (part.kind in ("tool_result", "attachment") and len(part.text) > _FOLDED for part in message.parts)
-    return 2 + sum(
-        1 if away else 2 + len(part.text) // _LINE + part.text.count("\n")
-        for part, away in zip(message.parts, folded, strict=True)
-    )
+    lines = 2
+    for part in message.parts:
+        size = len(part.text)
+        folded = size > _FOLDED and part.kind in ("tool_result", "attachment")
+        lines += 1 if folded else 2 + size // _LINE + part.text.count("\n")
+    return lines

@@ -27,14 +27,16 @@ _VALUE: Final = re.compile(
 _PEM: Final = r"[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?"
 
 # What begins a token, not in the middle of a word, and what follows. The beginning stands first, the look back at what is
-# before it second: so the search goes from one beginning to the next instead of trying every character.
+# before it second: so the search goes from one beginning to the next instead of trying every character, and fastest where a
+# beginning is plain text: what could begin in two ways stands here twice.
 _TOKENS: Final = (
     ("AWS access key", "A(?:KIA|SIA|BIA|CCA)", r"[A-Z0-9]{16}\b"),
     ("GitHub token", "gh[pousr]_", "[A-Za-z0-9]{30,255}"),
     ("GitHub token", "github_pat_", "[A-Za-z0-9_]{40,255}"),
     ("GitLab token", "glpat-", r"[\w-]{20,64}"),
     ("Slack token", "xox[abeoprs]-", "[A-Za-z0-9-]{10,250}"),
-    ("Stripe key", "[rs]k_", "(?:live_|test_)?[A-Za-z0-9]{16,247}"),
+    ("Stripe key", "rk_", "(?:live_|test_)?[A-Za-z0-9]{16,247}"),
+    ("Stripe key", "sk_", "(?:live_|test_)?[A-Za-z0-9]{16,247}"),
     ("Stripe key", "whsec_", "[A-Za-z0-9]{16,247}"),
     ("model provider key", "sk-", r"[\w-]{20,250}"),
     ("model provider key", "gsk_", "[A-Za-z0-9]{30,120}"),
@@ -47,7 +49,7 @@ _TOKENS: Final = (
     ("SendGrid key", r"SG\.", r"[\w-]{16,32}\.[\w-]{32,64}"),
     ("Twilio key", "AC", r"[0-9a-f]{32}\b"),
     ("Twilio key", "SK", r"[0-9a-f]{32}\b"),
-    ("Discord token", "[MNO]", r"[A-Za-z0-9_-]{23,27}\.[\w-]{6}\.[\w-]{27,40}"),
+    *(("Discord token", begin, r"[A-Za-z0-9_-]{23,27}\.[\w-]{6}\.[\w-]{27,40}") for begin in "MNO"),
     ("DigitalOcean token", "do[opr]_v1_", "[0-9a-f]{64}"),
     ("Shopify token", "shp(?:at|ca|pa|ss)_", "[0-9a-fA-F]{32}"),
 )
@@ -59,11 +61,20 @@ _FORMATS: Final = tuple(
         ("private key", rf"-----BEGIN {_PEM}-----(?:[^-]|-(?!----)){{0,20000}}(?:-----END {_PEM}-----)?"),
         *((kind, rf"{begin}(?<!\w{begin}){rest}") for kind, begin, rest in _TOKENS),
         ("Slack address", r"hooks\.slack\.com/services/(?P<secret>[\w/]{20,120})"),
-        ("Azure key", r"(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{40,100}={0,2})"),
-        ("signature in an address", r"[?&](?:sig|X-Amz-Signature)=(?P<secret>[\w%+/=-]{20,300})"),
+        *(
+            ("Azure key", rf"{name}=(?P<secret>[A-Za-z0-9+/]{{40,100}}={{0,2}})")
+            for name in ("AccountKey", "SharedAccessKey")
+        ),
+        *(
+            ("signature in an address", rf"{name}=(?<=[?&]{name}=)(?P<secret>[\w%+/=-]{{20,300}})")
+            for name in ("sig", "X-Amz-Signature")
+        ),
         ("Telegram token", r":(?P<secret>AA[\w-]{32,34})\b"),
         ("password in an address", r"://[^\s:/@]{1,100}:(?P<secret>[^\s/@]{3,200})@"),
-        ("authorization", r"[Bb](?:earer|asic|EARER|ASIC)\s{1,3}(?P<secret>[A-Za-z0-9._~+/=-]{16,4000})"),
+        *(
+            ("authorization", rf"{word}(?<=[Bb]{word})\s{{1,3}}(?P<secret>[A-Za-z0-9._~+/=-]{{16,4000}})")
+            for word in ("earer", "asic", "EARER", "ASIC")
+        ),
     )
 )
 
