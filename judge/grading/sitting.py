@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
@@ -21,6 +21,8 @@ from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
 
 _GROUP: Final = 200  # verdicts of the panel that are written at once
+# What of a tally adds up over steps; the rest is how the present step stands.
+_COUNTS: Final = tuple("done found drawn statuses positive spent_usd unpriced input_tokens output_tokens".split())
 _ANY: Final[tuple[Status, ...]] = get_args(Status)
 
 Item = tuple[str, str]  # transcript and rubric
@@ -164,11 +166,7 @@ class _Follow:
 
 
 def _add(before: Tally, now: Tally) -> Tally:
-    sums = {
-        name: getattr(before, name) + getattr(now, name)
-        for name in (one.name for one in fields(Tally))
-        if name not in ("all_drawn", "started")
-    }
+    sums = {name: getattr(before, name) + getattr(now, name) for name in _COUNTS}
     return replace(now, started=before.started, **sums)
 
 
