@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from judge.calibration.bootstrap import REPLICATES, additive, as_statistic, bca
 from judge.calibration.comparison import adjusted_p
 from judge.calibration.ratings import MISSING, Floats, Integers, code
-from judge.calibration.statistic import Statistic, measured, undefined
+from judge.calibration.statistic import Statistic, join_notes, measured, undefined
 from judge.frozen import Frozen
 
 Expertise = Literal["expert", "skilled", "crowd"]
@@ -180,8 +180,11 @@ def _winning_rate(raters: tuple[RaterTest, ...], n: int, epsilon: float) -> Stat
     if len(tested) < 2:
         return undefined(f"fewer than 2 raters with {FEWEST_ITEMS} items", method=method, n=n)
     share = sum(one.rejected for one in tested) / len(tested)
+    why = f"no interval: a count of {len(tested)} decisions on these raters, not an estimate; see advantage probability"
     few = f"{len(raters) - len(tested)} raters with fewer than {FEWEST_ITEMS} items not tested"
-    return measured(share, None, None, method=method, n=n, note=few if len(tested) < len(raters) else None)
+    return measured(
+        share, None, None, method=method, n=n, note=join_notes(why, few if len(tested) < len(raters) else None)
+    )
 
 
 def _advantage(

@@ -43,6 +43,8 @@ class Drift(Frozen):
     changes: McNemar
     moved: tuple[Moved, ...]
     failing: tuple[Gate, ...]  # gates of sensitivity and specificity that the new verdicts would fail
+    look: int  # which check of the anchors this is
+    threshold: float  # p below which this look says that verdicts moved
     drifted: tuple[str, ...]  # why the certificate is void; empty if it is not
     note: str | None = None
 
@@ -83,8 +85,9 @@ def _compare(record: Record, before: Matched, now: Matched, look: int) -> Drift:
     gates = evaluate(record, now, figures[1])
     # Anchors are fewer than the gold was: an interval that became wider is no drift, one that lies below the gate is.
     failing = tuple(gate for gate in gates if gate.name in _BOUNDS and gate.state == "failed")
+    threshold = SURE / 2**look
     why = []
-    if test.p < SURE / 2**look:
+    if test.p < threshold:
         why.append(f"verdicts moved: {fell} no longer flagged, {rose} newly flagged, p {test.p:.2g}")
     why += [f"{gate.name} is below its gate: {gate.text}" for gate in failing]
     return Drift(
@@ -96,6 +99,8 @@ def _compare(record: Record, before: Matched, now: Matched, look: int) -> Drift:
             Moved(name=name, before=figures[0].statistics[name], now=figures[1].statistics[name]) for name in _WATCHED
         ),
         failing=failing,
+        look=look,
+        threshold=threshold,
         drifted=tuple(why),
         note=f"only {int(both.sum())} anchors: too few to see drift" if both.sum() < FEWEST else None,
     )

@@ -14,6 +14,7 @@ from judge.cli.given import (
     Judges,
     Kinds,
     Labels,
+    Order,
     Positive,
     Rubrics,
     Seed,
@@ -26,6 +27,7 @@ from judge.cli.given import (
     load_scales,
     load_verdicts,
     no_search_for_cycles,
+    ordered_scales,
 )
 from judge.errors import InputError
 
@@ -76,6 +78,15 @@ def calibrate(
     delta: Annotated[
         float, typer.Option(metavar="CHANCE", help="With --thresholds: that this promise is broken.")
     ] = 0.1,
+    look: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="With --verify and newer verdicts: the N-th check for drift; each halves its error.",
+        ),
+    ] = 1,
+    order: Order = None,
     seed: Seed = 0,
     ledger: LedgerPath = None,
     workspace: Workspace = None,
@@ -93,7 +104,7 @@ def calibrate(
         from judge.cli.certify import verify as verify_certificate
 
         newer = load_verdicts(verdicts, ledger, workspace, rubric, model) if verdicts or ledger else []
-        verify_certificate(verify, newer, workspace=workspace, json=json)
+        verify_certificate(verify, newer, look=look, workspace=workspace, json=json)
         return
     if certify:
         from judge.cli.certify import certify as certify_judges
@@ -141,11 +152,14 @@ def calibrate(
         outcomes = load_outcomes(verdicts, ledger, workspace, rubric, model)
         check_fields(outcomes, by, cluster)
         votes, held = read_votes(*paths), gold_beside(paths)
+        scales = load_scales({row.rubric for row in outcomes}, workspace)
+        if order is not None:
+            scales |= ordered_scales(order, positive or (), outcomes, votes)
         matched = match(
             outcomes,
             votes,
-            scales=load_scales({row.rubric for row in outcomes}, workspace),
-            positive=positive or (),
+            scales=scales,
+            positive=() if order else positive or (),
             clusters=held.families() if held else None,
             cluster_by=cluster,
             by=by or (),

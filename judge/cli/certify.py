@@ -86,8 +86,8 @@ def certify(
         raise typer.Exit(worst)
 
 
-def verify(path: Path, verdicts: Iterable[Verdict], *, workspace: Path | None, json: bool) -> None:
-    """Compute a certificate again, and say whether it still holds.
+def verify(path: Path, verdicts: Iterable[Verdict], *, look: int, workspace: Path | None, json: bool) -> None:
+    """Compute a certificate again, and say whether it still holds. `look`: which check of its anchors this is.
 
     Raises:
         NotCalibratedError: if it recomputes but is void: it expired, or what it was given for has changed.
@@ -101,7 +101,7 @@ def verify(path: Path, verdicts: Iterable[Verdict], *, workspace: Path | None, j
     now = datetime.now(UTC).isoformat(timespec="seconds")
     rubric = _rubric_now(certificate, workspace)
     void = why_void(certificate, now=now, rubric_sha256=rubric, verdicts=newer)
-    drift = _look_for_drift(path, newer)
+    drift = _look_for_drift(path, newer, look)
     if drift is not None:
         void += drift.drifted
     if json:
@@ -148,7 +148,7 @@ def require_certificate(path: Path, verdicts: Sequence[Verdict], workspace: Path
     return certificate.level
 
 
-def _look_for_drift(path: Path, newer: Sequence[Verdict]) -> Drift | None:
+def _look_for_drift(path: Path, newer: Sequence[Verdict], look: int) -> Drift | None:
     """What newer verdicts on the certificate's own items say; None where there are none."""
     from judge.calibration.certificate import read_record
     from judge.calibration.drift import measure_drift
@@ -158,7 +158,7 @@ def _look_for_drift(path: Path, newer: Sequence[Verdict]) -> Drift | None:
     who = (record.identity.judge, record.identity.rubric)
     if not any(row.transcript_id in named and (row.judge, row.rubric) == who for row in newer):
         return None
-    return measure_drift(record, newer)
+    return measure_drift(record, newer, look)
 
 
 def _rubric_now(certificate: Certificate, workspace: Path | None) -> str | None:

@@ -16,8 +16,10 @@ from judge.errors import InputError
 if TYPE_CHECKING:
     from judge.gold.goldset import GoldSet
     from judge.gold.model import Label
+    from judge.gold.votes import Voted
     from judge.ledger.outcomes import Judged
     from judge.ledger.verdict import Verdict
+    from judge.rubrics.model import Scale
 
 _Row = TypeVar("_Row", "Verdict", "Judged")
 
@@ -45,6 +47,12 @@ Judges = Annotated[list[str] | None, typer.Option("-m", "--model", help="Only th
 By = Annotated[
     list[str] | None,
     typer.Option("--by", metavar="FIELD", help="Divide by this field of the verdict rows; repeat for more."),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW,...,HIGH", help="Put the levels of a foreign scale in order; --positive names those that count."
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
 
@@ -158,6 +166,34 @@ def load_scales(rubrics: Iterable[str], workspace: Path | None) -> dict[str, Any
     here = resolve_workspace(workspace)
     known = {listed.id for listed in list_rubrics(here)}
     return {name: load_rubric(name, here).scale for name in rubrics if name in known}
+
+
+def ordered_scales(
+    order: str, positive: Sequence[str], verdicts: Sequence[Judged], labels: Sequence[Voted]
+) -> dict[str, Scale]:
+    """The scale that `--order` and `--positive` describe, for every rubric of the verdicts.
+
+    Raises:
+        InputError: if it is no order, says nothing of positive levels, or leaves out a level that occurs.
+    """
+    from judge.rubrics.model import OUTSIDE, Scale
+    from judge.text import one_line, quoted
+
+    levels = tuple(order.split(","))
+    shown = ", ".join(one_line(level, 40) for level in levels)
+    if len(levels) < 2 or len(set(levels)) < len(levels) or "" in levels:
+        raise InputError(f"--order {quoted(order)}: give each level once, the lowest first, with commas between them")
+    if not positive:
+        raise InputError(f"--order {quoted(order)}: say with --positive which of the levels count as positive: {shown}")
+    if unknown := [level for level in positive if level not in levels]:
+        raise InputError(f"--positive {quoted(unknown[0])}: is not in --order; its levels are {shown}")
+    rubrics = {row.rubric for row in verdicts}
+    given = {row.level for row in verdicts if row.level is not None}
+    given |= {row.label for row in labels if row.rubric in rubrics and row.criterion is None and row.withdraws is None}
+    if left := sorted(given - set(levels) - set(OUTSIDE)):
+        raise InputError(f"--order does not say where {quoted(left[0])} stands; its levels are {shown}")
+    scale = Scale(levels=levels, positive=tuple(positive), default=levels[0])
+    return dict.fromkeys(rubrics, scale)
 
 
 def gold_beside(paths: list[Path]) -> GoldSet | None:

@@ -46,7 +46,8 @@ def describe_certificate(one: Certificate) -> Iterator[str]:
 
 def describe_drift(one: Drift) -> Iterator[str]:
     """What anchors that were judged again say."""
-    yield f"  {one.n} anchors judged again: {one.changed} verdicts changed, {one.lost} lost, p {one.changes.p:.3g}"
+    test = f"p {one.changes.p:.3g} (look {one.look}: drift is below {one.threshold:.3g})"
+    yield f"  {one.n} anchors judged again: {one.changed} verdicts changed, {one.lost} lost, {test}"
     for moved in one.moved:
         yield f"    {moved.name:<18} {format_statistic(moved.before)}  now  {format_statistic(moved.now)}"
     if one.note:

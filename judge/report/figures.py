@@ -5,7 +5,9 @@ No estimate is printed without its interval or the reason why there is none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from string import ascii_lowercase
 
 from judge.calibration.calibrate import Agreement, Calibration
 from judge.calibration.claims import Claims
@@ -17,8 +19,8 @@ from judge.report.terminal import style
 from judge.text import one_line
 
 
-def format_statistic(figure: Statistic, *, percent: bool = False) -> str:
-    """Estimate, interval and n on one line, or why there is none."""
+def format_statistic(figure: Statistic, *, percent: bool = False, methods: Mapping[str, str] | None = None) -> str:
+    """Estimate, interval and n on one line, or why there is none; a method in `methods` as the letter that it has there."""
     if figure.estimate is None:
         return f"{figure.note}  (n {figure.n})"
 
@@ -26,21 +28,47 @@ def format_statistic(figure: Statistic, *, percent: bool = False) -> str:
         return f"{value:.2%}" if percent else f"{value:.4f}"
 
     if figure.low is None and figure.high is None:
-        interval = "no interval" + (f": {figure.note}" if figure.note else "")
+        note = figure.note or ""
+        interval = note if note.startswith("no interval") else "no interval" + (f": {note}" if note else "")
         return f"{number(figure.estimate)}  {interval}  (n {figure.n})"
     low = "-" if figure.low is None else number(figure.low)
     high = "-" if figure.high is None else number(figure.high)
     note = f"; {figure.note}" if figure.note else ""
-    return f"{number(figure.estimate)}  [{low}, {high}]  (n {figure.n}, {figure.method}{note})"
+    what, _, how = figure.method.rpartition("; ")
+    letter = (methods or {}).get(how)
+    method = figure.method if letter is None else f"{letter}; {what}" if what else letter
+    return f"{number(figure.estimate)}  [{low}, {high}]  (n {figure.n}, {method}{note})"
 
 
 def describe_statistics(
-    figures: Mapping[str, Statistic], *, percent: bool = False, indent: str = "  "
+    figures: Mapping[str, Statistic],
+    *,
+    percent: bool = False,
+    indent: str = "  ",
+    methods: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """One line per figure."""
+    """One line per figure; where several share a method it is a letter, told below them or, given `methods`, by the caller."""
     width = max((len(name) for name in figures), default=0)
+    letters = letter_methods(figures) if methods is None else methods
     for name, figure in figures.items():
-        yield f"{indent}{name:<{width}}  {format_statistic(figure, percent=percent)}"
+        yield f"{indent}{name:<{width}}  {format_statistic(figure, percent=percent, methods=letters)}"
+    if methods is None:
+        yield from tell_methods(letters, indent)
+
+
+def letter_methods(*blocks: Mapping[str, Statistic]) -> dict[str, str]:
+    """A letter for each way in which intervals of more than two figures were made."""
+    counts = Counter(
+        figure.method.rpartition("; ")[2] for figures in blocks for figure in figures.values() if figure.low is not None
+    )
+    shared = [how for how, count in counts.items() if count > 2]
+    return dict(zip(shared, ascii_lowercase, strict=False))
+
+
+def tell_methods(letters: Mapping[str, str], indent: str) -> Iterator[str]:
+    """What each letter stands for."""
+    for how, letter in letters.items():
+        yield style(f"{indent}{letter}: {how}", "dim")
 
 
 def describe_calibration(one: Calibration) -> Iterator[str]:
@@ -58,21 +86,23 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
     )
     if one.missing:
         yield "  missing: " + ", ".join(f"{count} {one_line(reason)}" for reason, count in sorted(one.missing.items()))
-    yield from describe_statistics(one.statistics)
-    for title, figures in (
-        (f"on the levels {', '.join(one_line(level) for level in one.levels)}", one.by_level),
-        ("if what is missing were known", one.bounds),
-        ("the raters among themselves", one.humans),
-        ("balanced accuracy of each rater against the others", one.ceiling),
-        ("balanced accuracy of judges that do not read", one.rivals),
-    ):
+    blocks = {
+        f"on the levels {', '.join(one_line(level) for level in one.levels)}": one.by_level,
+        "if what is missing were known": one.bounds if one.missing else {},
+        "the raters among themselves": one.humans,
+        "balanced accuracy of each rater against the others": one.ceiling,
+        "balanced accuracy of judges that do not read": one.rivals,
+    }
+    for group in one.subgroups:
+        title = f"{one_line(group.field)} {one_line(group.group)}: {group.n} items, {group.positives} positive"
+        blocks[title] = {name: group.statistics[name] for name in ("sensitivity", "specificity", "balanced_accuracy")}
+    methods = letter_methods(one.statistics, *blocks.values())
+    yield from describe_statistics(one.statistics, methods=methods)
+    for title, figures in blocks.items():
         if figures:
             yield f"  {title}:"
-            yield from describe_statistics(figures, indent="    ")
-    for group in one.subgroups:
-        yield f"  {one_line(group.field)} {one_line(group.group)}: {group.n} items, {group.positives} positive"
-        shown = {name: group.statistics[name] for name in ("sensitivity", "specificity", "balanced_accuracy")}
-        yield from describe_statistics(shown, indent="    ")
+            yield from describe_statistics(figures, indent="    ", methods=methods)
+    yield from tell_methods(methods, "  ")
     for note in one.notes:
         yield style(f"  note: {note}", "yellow")
     yield from describe_claims(one.claims)
