@@ -118,7 +118,7 @@ def make_label(decision: Decision) -> Label:
 def _certificates(workspace: Path, verdict: Verdict) -> Iterable[str]:
     """Certificates of the rubric whose record holds the transcript, or has no record that tells.
 
-    A certificate is about labels, so whichever judge it certifies, it is computed on gold that now differs.
+    A certificate is about labels, so whichever judge it certifies, it was computed on labels that were now looked at again.
     """
     folder = workspace / "calibration"
     for path in sorted((folder / CERTIFICATES).glob("*.json")):

@@ -25,7 +25,7 @@ from judge.audit.sight import Sight, draw_arm
 from judge.errors import InputError
 from judge.gold.model import Arm
 from judge.ledger.decisions import Matter, read_matters
-from judge.ledger.store import Ledger
+from judge.ledger.store import Head, Ledger
 from judge.rubrics.constitution import Constitution, load_constitution
 from judge.rubrics.loading import load_rubric
 from judge.rubrics.model import Rubric
@@ -68,6 +68,7 @@ class Desk:
         self.labels = Labels(setting.gold)
         self.drafts = Drafts(setting.gold / "drafts")
         self.sight = Sight(setting.ledger)
+        self._matters: tuple[Head, dict[str, Matter]] | None = None
         self._reading = lru_cache(maxsize=_KEPT)(self._find_transcript)
         self.rubric = lru_cache(maxsize=None)(self._find_rubric)
 
@@ -83,8 +84,12 @@ class Desk:
         return self._reading(case.source, case.transcript_id)
 
     def matters(self) -> dict[str, Matter]:
-        """Return every dispute in the ledger with what followed it."""
-        return read_matters(self.setting.ledger)
+        """Return every dispute in the ledger with what followed it, read again when the ledger has grown."""
+        head = self.setting.ledger.head()
+        known = self._matters
+        if known is None or known[0] != head:
+            known = self._matters = head, read_matters(self.setting.ledger)
+        return known[1]
 
     def revealed(self, session: Session, case: Case) -> bool:
         """Whether this person may see what everybody said about a case: readers, and who committed or reviewed it."""
@@ -128,10 +133,10 @@ class Desk:
             for review in matter.reviews
         )
 
-    def _in_dispute(self, ledger: Ledger) -> set[Item]:
+    def _in_dispute(self, _: Ledger) -> set[Item]:
         return {
             (matter.dispute.transcript_id, matter.dispute.rubric)
-            for matter in read_matters(ledger).values()
+            for matter in self.matters().values()
             if matter.decision is None
         }
 

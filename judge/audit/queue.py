@@ -117,6 +117,7 @@ class Queue:
         self._more = more
         self._lock = threading.Lock()
         self._head: Head | None = None
+        self._newest: int | None = None
         self._stamp: object = None
         self._rows: dict[Item, list[Vote]] = {}
         self._sources: dict[Item, str] = {}
@@ -125,8 +126,9 @@ class Queue:
     def cases(self) -> Mapping[str, Case]:
         """Every case by its key, those from which a label would teach most first."""
         with self._lock:
-            head, stamp = self._ledger.head(), self._stamp_labels()
-            if head != self._head:
+            head, stamp, newest = self._ledger.head(), self._stamp_labels(), self._ledger.last_verdict()
+            if newest != self._newest:
+                self._newest = newest
                 self._rows, self._sources = _gather(self._ledger.verdicts())
                 for transcript_id, rubric, source in self._more:
                     self._rows.setdefault((transcript_id, rubric), [])

@@ -138,6 +138,9 @@ def take_split(
 ) -> SplitGold:
     """The labelled items of one split, each rater's last word on them.
 
+    Decisions on disputes are left out: they were given with the judge's verdict in sight, on items that were picked because
+    somebody doubted it, and would certify the judge by its own word.
+
     Raises:
         InputError: if the split has no label on this rubric.
     """
@@ -145,7 +148,10 @@ def take_split(
     rows = [
         label
         for label in latest(labels)
-        if label.rubric == rubric and label.criterion is None and label.transcript_id in ours
+        if label.rubric == rubric
+        and label.criterion is None
+        and label.transcript_id in ours
+        and not (label.rater_kind == "adjudicated" and label.blind is False)
     ]
     if not rows:
         splits = ", ".join(sorted({item.split for item in items.values()})) or "none"

@@ -76,7 +76,7 @@ class Stale(Frozen):
 
     verdicts: tuple[str, ...] = ()  # other verdicts of the same judge and rubric on the same transcript
     same_judge: int = 0  # verdicts in the ledger of the same judge under the same rubric, this one left out
-    certificates: tuple[str, ...] = ()  # files of certificates that were computed on labels which now differ
+    certificates: tuple[str, ...] = ()  # files of certificates that were computed on labels of this transcript
     guideline: str | None = None  # hash of the guideline that has a gap
 
 

@@ -151,6 +151,10 @@ class Ledger(ABC):
         rows, sha256 = self._end()
         return Head(rows, sha256.hex())
 
+    def last_verdict(self) -> int:
+        """Return the number of the entry that holds the newest verdict, 0 if there is none: what queries depend on."""
+        return int(self._query("SELECT coalesce(max(seq), 0) FROM verdict")[0][0])
+
     def hash_at(self, seq: int) -> bytes:
         """Return the hash of an entry, which the next one continues from; 0 gives what the first continues from.
 

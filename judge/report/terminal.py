@@ -123,7 +123,7 @@ def show_matters(matters: Sequence[Matter]) -> Iterator[str]:
         yield f"    decision   {decision.outcome}{level} by {one_line(decision.by, 40)} ({decision.reason})"
         yield f"               {one_line(decision.rationale, 300)}"
         for path in decision.stale.certificates:
-            yield f"    stale      {one_line(path, 120)}: computed on labels that have changed since"
+            yield f"    stale      {one_line(path, 120)}: computed on labels of this transcript"
         if decision.stale.guideline:
             yield f"    stale      guideline {decision.stale.guideline[:12]}: it has a gap here"
 
