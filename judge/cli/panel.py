@@ -66,20 +66,28 @@ def ask(
     return sit(lambda: next(first, None) or again(), rubrics, who, run=run, **options)
 
 
-def print_preview(panel: Panel, transcripts: Sequence[Transcript], rubrics: Sequence[Rubric], *, json: bool) -> None:
+def print_preview(
+    panel: Panel,
+    transcripts: Sequence[Transcript],
+    rubrics: Sequence[Rubric],
+    is_found: Callable[[str], bool] = lambda _verdict_id: False,
+    *,
+    json: bool,
+) -> None:
     """Print what each step would be asked and cost, and what share of the work is expected to come to it."""
     from judge.grading.panel_preview import preview_panel
     from judge.text import counted
 
-    found = preview_panel(transcripts, rubrics, panel)
+    found = preview_panel(transcripts, rubrics, panel, is_found)
     if json:
         print_json(found.model_dump(mode="json"))
     else:
         for step in found.steps:
             most = "" if step.step == 1 else "at most "
             expected = "" if step.step == 1 else f"; expected: {_share(step.reach)}, {_cost(step.expected_cost_usd)}"
+            there = f" besides {counted(step.found, 'vote')} in the ledger" if step.found else ""
             print(
-                f"step {step.step}, {', '.join(step.judges)}: {most}{counted(step.calls, 'call')}, about "
+                f"step {step.step}, {', '.join(step.judges)}: {most}{counted(step.calls, 'call')}{there}, about "
                 f"{step.input_tokens:,} tokens in and {step.output_tokens:,} out, {_cost(step.cost_usd)}{expected}"
             )
         print(f"people: expected: {_share(found.to_people)}")

@@ -6,7 +6,7 @@ members differ, and the share is unknown, which is not the same as none. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from judge.frozen import Frozen
 from judge.grading.panel import Panel
@@ -16,10 +16,14 @@ from judge.transcripts.model import Transcript
 
 
 class StepPreview(Frozen):
-    """What one step is asked if everything comes to it, and the share of transcripts that is expected to; null: unknown."""
+    """What one step is asked if everything comes to it, and the share of transcripts that is expected to; null: unknown.
+
+    `found` votes are there already and are not asked for again; nothing else counts them.
+    """
 
     step: int
     judges: tuple[str, ...]
+    found: int
     calls: int
     input_tokens: int
     output_tokens: int
@@ -42,9 +46,14 @@ class PanelPreview(Frozen):
     label_kinds: tuple[str, ...]
 
 
-def preview_panel(transcripts: Sequence[Transcript], rubrics: Sequence[Rubric], panel: Panel) -> PanelPreview:
-    """Estimate what each step is asked, without regard to what a ledger holds already."""
-    steps = tuple(_preview_step(transcripts, rubrics, panel, step) for step in range(1, panel.steps + 1))
+def preview_panel(
+    transcripts: Sequence[Transcript],
+    rubrics: Sequence[Rubric],
+    panel: Panel,
+    is_found: Callable[[str], bool] = lambda _verdict_id: False,
+) -> PanelPreview:
+    """Estimate what each step is asked; `is_found` says of a vote's id whether it need not be asked for again."""
+    steps = tuple(_preview_step(transcripts, rubrics, panel, step, is_found) for step in range(1, panel.steps + 1))
     kinds = {kind for found in panel.thresholds.values() for kind in found.label_kinds}
     return PanelPreview(
         panel=panel.name,
@@ -56,22 +65,30 @@ def preview_panel(transcripts: Sequence[Transcript], rubrics: Sequence[Rubric], 
     )
 
 
-def _preview_step(transcripts: Sequence[Transcript], rubrics: Sequence[Rubric], panel: Panel, step: int) -> StepPreview:
-    calls = tokens_in = tokens_out = 0
+def _preview_step(
+    transcripts: Sequence[Transcript],
+    rubrics: Sequence[Rubric],
+    panel: Panel,
+    step: int,
+    is_found: Callable[[str], bool],
+) -> StepPreview:
+    found = calls = tokens_in = tokens_out = 0
     costs: list[float | None] = []
     expected: list[float | None] = []
     for rubric in rubrics:
-        seats, share = panel.seated(step, rubric), _reach(panel, rubric, step)
-        for seat, one in zip(seats, preview(transcripts, [rubric], [seat.judge for seat in seats], 1), strict=True):
-            calls += one.calls * seat.samples
-            tokens_in += one.input_tokens * seat.samples
-            tokens_out += one.output_tokens * seat.samples
-            cost = None if one.cost_usd is None else one.cost_usd * seat.samples
-            costs.append(cost)
-            expected.append(None if cost is None or share is None else cost * share)
+        share = _reach(panel, rubric, step)
+        for seat in panel.seated(step, rubric):
+            (one,) = preview(transcripts, [rubric], [seat.judge], seat.samples, is_found)
+            found += one.found
+            calls += one.calls
+            tokens_in += one.input_tokens
+            tokens_out += one.output_tokens
+            costs.append(one.cost_usd)
+            expected.append(None if one.cost_usd is None or share is None else one.cost_usd * share)
     return StepPreview(
         step=step,
         judges=tuple(seat.voter.name for seat in panel.seats if seat.step == step),
+        found=found,
         calls=calls,
         input_tokens=tokens_in,
         output_tokens=tokens_out,
