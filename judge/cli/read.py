@@ -60,7 +60,8 @@ def read(
             print(_line(row))
     report_unreadable(unreadable, quiet=quiet)
     say(f"\n{counted(found, 'transcript')}" + (f", written to {to}" if to else ""), quiet=quiet)
-    if any(not item.refused for item in unreadable) or not found:
+    nothing = not found and not any(item.empty for item in unreadable)  # a log without samples is as it should be
+    if nothing or any(not item.refused for item in unreadable):
         raise typer.Exit(1)
 
 

@@ -30,14 +30,15 @@ def read(source: str | Path, *, format: str | None = None, limits: Limits | None
 
     Raises:
         InputError: when a file cannot be read. For a folder, files that are no transcripts are passed over (use
-            `iter_transcripts` to see them), but a folder without any transcript is an error.
+            `iter_transcripts` to see them), but a folder without any transcript is an error. A log of a run without
+            samples is none: it holds no transcripts.
     """
     found: list[Transcript] = []
     failed: list[Unreadable] = []
     for item in iter_transcripts([source], format=format, limits=limits):
         if isinstance(item, Transcript):
             found.append(item)
-        else:
+        elif not item.empty:
             failed.append(item)
     broken = [item for item in failed if not item.refused]
     if broken or (failed and not found):

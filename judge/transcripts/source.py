@@ -35,11 +35,15 @@ _make_pointer: Final = maker(Pointer)
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file, or one record of it, that gave no transcript. `refused` means: known, and not a transcript."""
+    """A file, or one record of it, that gave no transcript.
+
+    `refused` means: known, and not a transcript; `empty` besides: the harness's own file, of a run that has nothing in it.
+    """
 
     source: str
     reason: str
     refused: bool = False
+    empty: bool = False
 
     def to_row(self) -> dict[str, Any]:
         """Return this as plain JSON."""

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from judge.cli.main import app
 from judge.errors import InputError
 from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, read
 from judge.transcripts.canonical import encode
@@ -155,9 +157,27 @@ def test_cutting_a_file_anywhere_loses_at_most_the_last_record(tmp_path: Path) -
     assert [type(item) for item in items] == [Transcript]
 
 
-def test_a_header_only_log_has_no_transcripts_and_is_no_error() -> None:
-    """An Inspect log without samples reads as nothing at all."""
-    assert list(iter_transcripts([FIXTURES / "inspect_header_only.eval"])) == []
+@pytest.mark.parametrize("suffix", ["eval", "json"])
+def test_a_header_only_log_is_explained_and_no_error(tmp_path: Path, suffix: str) -> None:
+    """An Inspect log without samples has no transcripts: `read` gives none, and the command says why and exits with 0."""
+    path = FIXTURES / "inspect_header_only.eval"
+    if suffix == "json":
+        path = write(tmp_path / "log.json", {"version": 2, "status": "error", "eval": {"task": "t", "model": "m"}})
+    (item,) = iter_transcripts([path])
+    assert isinstance(item, Unreadable)
+    assert (item.refused, item.empty) == (True, True)
+    assert read(path) == []
+    shown = CliRunner().invoke(app, ["read", str(path)])
+    assert "holds no samples" in shown.stderr
+    assert shown.exit_code == 0
+
+
+def test_a_file_that_is_no_transcript_is_not_an_empty_log(tmp_path: Path) -> None:
+    """What is refused as something else still ends `judge read` with 1: nothing was found."""
+    path = write(
+        tmp_path / "labels.jsonl", '{"transcript_id": "a", "rubric": "r", "rater": "x", "label": "absent"}\n' * 2
+    )
+    assert CliRunner().invoke(app, ["read", str(path)]).exit_code == 1
 
 
 def test_a_log_whose_samples_are_stored_in_an_unknown_way_is_not_empty(tmp_path: Path) -> None:

@@ -199,12 +199,6 @@ EXPECTED = {
         ],
         ["metadata", "scores", "target"],
     ),
-    "inspect_header_only.eval": (
-        "inspect",
-        None,
-        [],
-        [],
-    ),
     "inspect_zstd.eval": (
         "inspect",
         None,

@@ -1,8 +1,8 @@
 """Inspect logs: `.eval` archives (deflated or zstd, whole, crashed or cut) and `.json` logs, one transcript per sample.
 
 Reads `sample.messages`; where a crashed sample has none, the last model call's input and output. Scores, targets and
-metadata are withheld. A log of the header only has no transcripts, which is no error. Says nothing about Petri, whose
-samples hold two conversations: that is `petri`.
+metadata are withheld. A log of the header only has no transcripts, which is said and is no error. Says nothing about
+Petri, whose samples hold two conversations: that is `petri`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from judge.errors import InputError
+from judge.text import quoted
 from judge.transcripts.blocks import content_pieces, result_status, text_of
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
@@ -47,10 +48,13 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
     """One per sample."""
     if opened.container != "zip":
         log, _ = opened.document
-        for record in elements(opened, seq(obj(log).get("samples")), "/samples"):
+        samples = seq(obj(log).get("samples"))
+        for record in elements(opened, samples, "/samples"):
             if isinstance(record, Record):
                 record.context = {"log": log}
             yield record
+        if not samples:
+            yield _without_samples(opened)
         return
     archive = opened.archive
     log, broken = _header(opened)
@@ -67,15 +71,27 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
         yield Record(opened, value, raw, member=name, warnings=warnings + found, context={"log": log})
     if broken:
         yield Unreadable(f"{opened.uri}#header", broken)
+    if not _samples(archive.names) and not broken:
+        yield _missing_samples(opened, log)
+
+
+def _missing_samples(opened: Opened, log: Any) -> Unreadable:
+    """Why an archive has no samples that we know: cut off, laid out in another way, or never any."""
+    archive = opened.archive
     expected = obj(obj(log).get("results")).get("total_samples")
-    other = any(name.startswith("samples/") for name in archive.names)
-    if not _samples(archive.names) and archive.truncated:
-        yield Unreadable(opened.uri, f"'{opened.uri}': the archive is cut off before its first whole sample.")
-    elif not _samples(archive.names) and (other or (type(expected) is int and expected > 0 and not archive.truncated)):
+    if archive.truncated:
+        return Unreadable(opened.uri, f"'{opened.uri}': the archive is cut off before its first whole sample.")
+    if any(name.startswith("samples/") for name in archive.names) or (type(expected) is int and expected > 0):
         reason = (
             f"'{opened.uri}': a log with samples in a layout that is not known; convert it with `inspect log convert`."
         )
-        yield Unreadable(opened.uri, reason)
+        return Unreadable(opened.uri, reason)
+    return _without_samples(opened)
+
+
+def _without_samples(opened: Opened) -> Unreadable:
+    reason = f"{quoted(opened.uri, 400)}: an Inspect log that holds no samples: there is nothing to grade in it."
+    return Unreadable(opened.uri, reason, refused=True, empty=True)
 
 
 def _header(opened: Opened) -> tuple[Any, str | None]:

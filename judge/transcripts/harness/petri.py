@@ -3,13 +3,16 @@
 The JSON of Petri 1 and 2 is replayed event by event, so that replies which the auditor rolled back are kept, as a branch
 of their own. What the target saw as user, system or tool was written by the auditor. The judge's output is withheld; in
 some versions a score of 1 only means that the judge failed. Petri runs inside an Inspect `.eval` are told apart by their
-sample store or timelines.
+sample store or timelines; what was rolled back there is in the model calls of the target.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
+
+import orjson
 
 from judge.errors import InputError
 from judge.transcripts.blocks import sort_facts
@@ -18,10 +21,13 @@ from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.harness import inspect
 from judge.transcripts.model import TARGET, Pointer, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
-from judge.transcripts.source import Opened, Record, Unreadable, elements
+from judge.transcripts.source import Opened, Record, Unreadable, elements, resolve
 
 NAME = "petri"
 _SOURCE: Final = "Auditor"
+_MOST_SENT: Final = 500_000  # messages of all calls together; every call repeats its history
+Placed = tuple[dict[str, Any], str]  # a message and where it stands
+Shown = tuple[dict[str, Any], str, str | None]  # the same with its branch
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -118,12 +124,85 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
         raise InputError(
             "this audit stores only the auditor's view; it is not read, because that would judge the auditor."
         )
-    for index, given in enumerate(messages):
-        message = inspect.resolve_attachments(obj(given), attachments)
-        _add(draft, message, record.point(given, f"{path}/{index}"), branch=None)
+    final = [(obj(given), f"{path}/{index}") for index, given in enumerate(messages)]
+    said: list[Shown] = [(*one, None) for one in final]
     if any(event.get("event") == "branch" for event in objs(sample.get("events"))):
-        draft.warn("branches_not_read", "the auditor rolled back; only the target's last branch was read")
+        branched = _with_branches(sample, final)
+        if branched is None:
+            draft.warn("branches_not_read", "the auditor rolled back; only the target's last branch was read")
+        said = branched or said
+    for given, place, branch in said:
+        message = inspect.resolve_attachments(given, attachments)
+        _add(draft, message, record.point(resolve(sample, place), place), branch=branch)
     return draft.finish()
+
+
+def _with_branches(sample: dict[str, Any], final: list[Placed]) -> list[Shown] | None:
+    """The final view with what was rolled back, in the order in which the target first saw or said it.
+
+    None when the target's model calls do not tell what was rolled back, or contradict the stored view.
+    """
+    by_id = {string(message.get("id")): index for index, (message, _) in enumerate(final) if message.get("id")}
+    contents = [_content(message) for message, _ in final]
+    said: list[Shown] = []
+    told: dict[int, None] = {}
+    gone: set[Any] = set()
+    for index, message, place in islice(_target_calls(sample), _MOST_SENT):
+        name = string(message.get("id"))
+        if by_id.get(name) in told or name in gone:
+            continue
+        same = index < len(final) and contents[index] == _content(message)  # a branch replays what came before it
+        found = by_id.get(name, index if same else None)
+        if found is None:
+            key = name or (index, _content(message))
+            if key not in gone:
+                gone.add(key)
+                said.append((message, place, "rolled back"))
+        elif found not in told:
+            told[found] = None
+            said.append((*final[found], None))
+    if not gone or list(told) != sorted(told):
+        return None
+    return said + [(*one, None) for index, one in enumerate(final) if index not in told]
+
+
+def _content(message: dict[str, Any]) -> bytes:
+    """What makes two copies of a message the same, whatever ids they were given."""
+    return orjson.dumps([message.get("role"), message.get("content"), message.get("tool_calls")])
+
+
+def _target_calls(sample: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+    """What each call of the target's model was sent and replied, in order: position in the call, message, place."""
+    targets = [line for line in objs(sample.get("timelines")) if line.get("name") == "target"]
+    own = {name for line in targets for name in _event_names(obj(line.get("root")))}
+    pool, holder = seq(obj(sample.get("events_data")).get("messages")), "/events_data/messages"
+    if not pool:
+        pool, holder = seq(sample.get("message_pool")), "/message_pool"
+    for number, given in enumerate(seq(sample.get("events"))):
+        event = obj(given)
+        if event.get("event") != "model" or not (event.get("role") == "target" or string(event.get("uuid")) in own):
+            continue
+        sent = [(obj(one), f"/events/{number}/input/{index}") for index, one in enumerate(seq(event.get("input")))]
+        sent += [
+            (obj(pool[index]), f"{holder}/{index}")
+            for index in inspect.pool_numbers(event.get("input_refs"), len(pool))
+        ]
+        for choice in objs(obj(event.get("output")).get("choices"))[:1]:
+            sent.append((obj(choice.get("message")), f"/events/{number}/output/choices/0/message"))
+        yield from ((index, *one) for index, one in enumerate(sent))
+
+
+def _event_names(root: dict[str, Any]) -> Iterator[str]:
+    """The ids of all events of a timeline's span, of the spans inside it, and of its branches."""
+    waiting = [root]
+    while waiting:
+        span = waiting.pop()
+        for item in objs(span.get("content")):
+            if item.get("type") == "event" and string(item.get("event")):
+                yield item["event"]
+            elif item.get("type") == "span":
+                waiting.append(item)
+        waiting.extend(objs(span.get("branches")))
 
 
 class _Replay:
