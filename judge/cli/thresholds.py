@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from judge.cli.common import print_json, say
 from judge.errors import InputError
 
 if TYPE_CHECKING:
-    from judge.calibration.cascading import Limit as Measured
     from judge.gold.model import Label
-    from judge.grading.cascade import Limit, Step, Thresholds
+    from judge.grading.cascade import Limit, Thresholds
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Scale
 
@@ -37,12 +36,6 @@ def set_thresholds(
         InputError: if there is more than one rubric, a judge did not judge every labelled transcript, or `path` cannot be
             written.
     """
-    from judge.calibration.cascading import select_steps, weigh_judges
-    from judge.calibration.matching import MISSING, match
-    from judge.calibration.records import identify
-    from judge.canonical import content_sha256
-    from judge.grading.cascade import Thresholds
-
     rubric = _one_rubric(verdicts)
     order = list(dict.fromkeys(models))
     if not order:
@@ -53,46 +46,64 @@ def set_thresholds(
         raise InputError(f"--max-risk {max_risk:g}, --delta {delta:g}: each lies between 0 and 1")
     own = [label for label in labels if label.rubric == rubric and label.criterion is None]
     _check_complete(verdicts, own, order)
-    found = {one.judge: one for one in match(verdicts, own, scales=scales, positive=positive, kinds=kinds)}
+    options = {"scales": scales, "positive": positive, "kinds": kinds}
+    found = _measure(verdicts, own, order, options, max_risk=max_risk, delta=delta, seed=seed)
+    try:
+        path.write_bytes(found.to_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    if json:
+        print_json(found.model_dump(mode="json", by_alias=True) | {"path": str(path)})
+    else:
+        print("\n".join(_describe(found)))
+    say(f"{path}: name it under thresholds in a panel file", quiet=json)
+
+
+def _measure(
+    verdicts: Sequence[Verdict],
+    labels: Sequence[Label],
+    order: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    max_risk: float,
+    delta: float,
+    seed: int,
+) -> Thresholds:
+    from judge.calibration.cascading import select_steps, weigh_judges
+    from judge.calibration.matching import MISSING, match
+    from judge.calibration.records import identify
+    from judge.canonical import content_sha256
+    from judge.grading.cascade import Limit, Step, Thresholds
+
+    found = {one.judge: one for one in match(verdicts, labels, **options)}
     judges = [found[name] for name in order]
-    known = judges[0].truth != MISSING
-    weighed = weigh_judges(judges)
-    steps = select_steps(
-        weighed.answers[known], weighed.confidences[known], judges[0].truth[known], max_risk, delta, seed=seed
-    )
+    truth, kinds = judges[0].truth, judges[0].ratings.kinds
+    known = truth != MISSING
+    answers, confidences = weigh_judges(judges)
+    steps = select_steps(answers[known], confidences[known], truth[known], max_risk, delta, seed=seed)
     identities = [identify([row for row in verdicts if row.judge == name]) for name in order]
-    rows = sorted([row.transcript_id, row.rater, row.rater_kind, row.label] for row in own)
-    thresholds = Thresholds(
-        rubric=rubric,
+    return Thresholds(
+        rubric=identities[0].rubric,
         rubric_sha256=identities[0].rubric_sha256,
-        gold_sha256=content_sha256(rows),
-        label_kinds=tuple(sorted(judges[0].ratings.kinds)),
+        gold_sha256=content_sha256(sorted([row.transcript_id, row.rater, row.rater_kind, row.label] for row in labels)),
+        label_kinds=tuple(sorted(kinds)),
         items=int(known.sum()),
         max_risk=max_risk,
         delta=delta,
         seed=seed,
         steps=tuple(
-            _step(
-                who.judge,
-                who.judge_sha256,
-                who.prompt_sha256,
-                judge.repeats.shape[1],
-                step.reached,
-                step.positive,
-                step.negative,
+            Step(
+                judge=who.judge,
+                judge_sha256=who.judge_sha256,
+                prompt_sha256=who.prompt_sha256,
+                samples=judge.repeats.shape[1],
+                reached=step.reached,
+                positive=Limit(**step.positive._asdict()),
+                negative=Limit(**step.negative._asdict()),
             )
             for who, judge, step in zip(identities, judges, steps, strict=True)
         ),
     )
-    try:
-        path.write_bytes(thresholds.to_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    if json:
-        print_json(thresholds.model_dump(mode="json", by_alias=True) | {"path": str(path)})
-    else:
-        print("\n".join(_describe(thresholds)))
-    say(f"{path}: name it under thresholds in a panel file", quiet=json)
 
 
 def _one_rubric(verdicts: Sequence[Verdict]) -> str:
@@ -119,28 +130,6 @@ def _check_complete(verdicts: Sequence[Verdict], labels: Sequence[Label], order:
                 f"-m {quoted(name)}: has no verdict on {lacking} of {len(named)} labelled transcripts; grade all of them with "
                 "it alone: judge grade ... -m"
             )
-
-
-def _step(
-    judge: str,
-    judge_sha256: str | None,
-    prompt_sha256: str | None,
-    samples: int,
-    reached: int,
-    positive: Measured,
-    negative: Measured,
-) -> Step:
-    from judge.grading.cascade import Limit, Step
-
-    return Step(
-        judge=judge,
-        judge_sha256=judge_sha256,
-        prompt_sha256=prompt_sha256,
-        samples=samples,
-        reached=reached,
-        positive=Limit(**positive._asdict()),
-        negative=Limit(**negative._asdict()),
-    )
 
 
 def _describe(found: Thresholds) -> list[str]:

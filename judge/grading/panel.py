@@ -132,12 +132,10 @@ def conclude(panel: Panel, rubric: Rubric, casts: Sequence[Cast], made_at: str |
     heard = hear(panel, rubric, casts)
     heeded = [cast for cast in casts if cast.seat.step <= heard.step]
     first = heeded[0].verdict
-    votes = tuple(_to_vote(cast) for cast in heeded)
-    counted = votes_of.counting(votes)
-    signs = [vote.positive for vote in counted if vote.step == heard.step and vote.positive is not None]
     stands_on = [cast.verdict for cast in heard.agreeing]
-    settled = heard.level is not None
     covered = [row.coverage for row in (stands_on or [cast.verdict for cast in heeded]) if row.coverage is not None]
+    signs = [cast.verdict.positive for cast in heeded if cast.seat.role != "blind" and cast.seat.step == heard.step]
+    signed = [sign for sign in signs if sign is not None]
     return Verdict(
         verdict_id=_make_id(panel, rubric, heeded),
         transcript_id=first.transcript_id,
@@ -149,7 +147,7 @@ def conclude(panel: Panel, rubric: Rubric, casts: Sequence[Cast], made_at: str |
         positive=None if heard.level is None else rubric.is_positive(heard.level),
         status=heard.status,
         severity=_most_frequent([row.severity for row in stands_on if row.severity is not None]),
-        findings=_unite(rubric, stands_on) if settled else (),
+        findings=_unite(rubric, stands_on) if heard.level is not None else (),
         coverage=min(covered, key=lambda one: one.seen, default=None),
         flags=tuple(sorted(_flags(heard, heeded))),
         input_tokens=0,
@@ -163,24 +161,30 @@ def conclude(panel: Panel, rubric: Rubric, casts: Sequence[Cast], made_at: str |
         prompt_sha256=content_sha256(_prompts(heeded)),
         judge_sha256=panel.sha256,
         run=first.run,
-        score=sum(signs) / len(signs) if signs else None,
-        panel=Panelled(
-            name=panel.name,
-            on=panel.on,
-            step=heard.step,
-            steps=panel.steps,
-            agree=None if rubric.id in panel.thresholds else panel.needed(heard.asked),
-            asked=heard.asked,
-            votes=votes,
-            distribution=votes_of.distribution(counted),
-            disagreement=votes_of.disagreement(counted),
-            flip_rate=votes_of.flip_rate(counted),
-            margin=votes_of.margin(counted),
-            effective_votes=_effective(panel, counted),
-            confidence=heard.confidence,
-            threshold=heard.threshold,
-            blind_differs=heard.blind_differs,
-        ),
+        score=sum(signed) / len(signed) if signed else None,
+        panel=_tell(panel, rubric, heard, tuple(_to_vote(cast) for cast in heeded)),
+    )
+
+
+def _tell(panel: Panel, rubric: Rubric, heard: Hearing, votes: tuple[Vote, ...]) -> Panelled:
+    """What the row keeps of its votes."""
+    counted = votes_of.counting(votes)
+    return Panelled(
+        name=panel.name,
+        on=panel.on,
+        step=heard.step,
+        steps=panel.steps,
+        agree=None if rubric.id in panel.thresholds else panel.needed(heard.asked),
+        asked=heard.asked,
+        votes=votes,
+        distribution=votes_of.distribution(counted),
+        disagreement=votes_of.disagreement(counted),
+        flip_rate=votes_of.flip_rate(counted),
+        margin=votes_of.margin(counted),
+        effective_votes=_effective(panel, counted),
+        confidence=heard.confidence,
+        threshold=heard.threshold,
+        blind_differs=heard.blind_differs,
     )
 
 

@@ -12,12 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
+from judge.errors import InputError
 from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
 from judge.grading.run import Progress, Tally
 from judge.grading.run import run as run_here
+from judge.ledger.panel import PANEL
 from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.model import Rubric
+from judge.text import quoted
 from judge.transcripts.model import Transcript
 
 _GROUP: Final = 200  # verdicts of the panel that are written at once
@@ -50,8 +53,9 @@ async def sit(
         options: what `run` takes besides: budget, concurrency, retry.
 
     Raises:
-        InputError, ProviderError: as `run.run`; what was done is kept.
+        InputError: if the ledger holds verdicts of another panel of this name; else, and ProviderError, as `run.run`.
     """
+    _check_name(panel, ledger)
     bench, follow = _Bench(rubrics, panel, ledger), _Follow(on_progress)
     for step in range(1, panel.steps + 1):
         judges = [seat.judge for seat in panel.seats if seat.step == step]
@@ -73,6 +77,19 @@ async def sit(
             break
         bench.next_step()
         follow.next_step()
+
+
+def _check_name(panel: Panel, ledger: Ledger | None) -> None:
+    """See that what is filed under the panel's name is this panel's: figures would mix what two of them say."""
+    if ledger is None:
+        return
+    name = PANEL + panel.name
+    other = next(ledger.verdicts(Select(judge=(name,))), None)
+    if other is not None and other.judge_sha256 != panel.sha256:
+        raise InputError(
+            f"{ledger.where}: holds verdicts of another {quoted(name)}, with other members, rule or thresholds; give this "
+            "panel another name in its file, or take another ledger with --ledger"
+        )
 
 
 class _Bench:

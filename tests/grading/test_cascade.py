@@ -214,6 +214,16 @@ def test_what_was_done_is_kept_when_the_run_stops(monkeypatch: pytest.MonkeyPatc
     assert 0 < kept == 16 - sum(up.asked.values())
 
 
+def test_another_panel_of_the_same_name_is_refused(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    """Two panels under one name would be counted as one; nobody is asked before that is said."""
+    voters = Voters(lambda _: "absent")
+    monkeypatch.setattr(run_module, "open_lane", voters.open)
+    hold(Panel("pair", (seat("a"), seat("b"))), some(2), ledger)
+    with pytest.raises(InputError, match="another 'panel/pair'"):
+        hold(Panel("pair", (seat("a"), seat("c"))), some(2), ledger)
+    assert 0 == voters.asked["test/c"]
+
+
 def test_progress_counts_all_steps(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
     """The last tally is that of the whole panel, not of its last step."""
     monkeypatch.setattr(run_module, "open_lane", Voters(split_on_even).open)
