@@ -57,10 +57,7 @@ class Labels:
         self._lock = threading.Lock()
         self._read: dict[Path, tuple[tuple[int, int], list[Label]]] = {}
         for path in self._folder.glob("*.jsonl"):
-            try:
-                mend_labels(path)
-            except OSError as error:
-                raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+            mend_labels(path)
 
     def on(self, item: Item) -> list[Label]:
         """Every label on a case that counts, in the order of the files."""
@@ -84,10 +81,13 @@ class Labels:
             InputError: if the file cannot be written.
         """
         label = labels[-1]
-        with self._lock:
+
+        def check() -> None:
             if (label.transcript_id, label.rubric) in self.done(label.rater):
                 raise AlreadyCommittedError("you have committed a label on this case before; it is kept as it was")
-            append_labels(self._path(label.rater), labels)
+
+        with self._lock:
+            append_labels(self._path(label.rater), labels, check)
 
     def withdraw(self, rater: str, item: Item, at: str) -> None:
         """Take back this rater's label on a case, by further rows.
@@ -99,7 +99,12 @@ class Labels:
             given = [one for one in latest(self._by(rater)) if (one.transcript_id, one.rubric) == item]
             if not given:
                 raise InputError("you have no label on this case that could be withdrawn")
-            append_labels(self._path(rater), withdraw(given, at))
+
+            def check() -> None:
+                if item not in self.done(rater):
+                    raise InputError("the label was withdrawn in the meantime")
+
+            append_labels(self._path(rater), withdraw(given, at), check)
 
     def _by(self, rater: str) -> list[Label]:
         return [one for one in self._load(self._path(rater)) if one.rater == rater]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -47,10 +47,11 @@ def withdraw(labels: Iterable[Label], created_at: str) -> list[Label]:
     ]
 
 
-def append_labels(path: Path, labels: Iterable[Label]) -> None:
+def append_labels(path: Path, labels: Iterable[Label], check: Callable[[], None] = lambda: None) -> None:
     """Add rows to one rater's file; they are on disk when this returns.
 
-    A row that a crash cut short, and that nobody was told was kept, is moved out of the way first (`mend_labels`).
+    A row that a crash cut short, and that nobody was told was kept, is moved out of the way first (`mend_labels`). `check` is
+    called while no other process can append, and may raise to keep the rows out.
 
     Raises:
         InputError: if the file cannot be written.
@@ -58,9 +59,10 @@ def append_labels(path: Path, labels: Iterable[Label]) -> None:
     rows = b"".join(orjson.dumps(label.model_dump(mode="json", exclude_none=True)) + b"\n" for label in labels)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab", buffering=0) as file, _alone(file):
-            mend_labels(path)
-            # One write to a file opened for appending: two processes cannot tear each other's rows.
+        with _alone(path) as file:
+            _mend(path)
+            check()
+            # One write to a file opened for appending: a reader sees all of it or a row that is cut short.
             if file.write(rows) != len(rows):
                 raise InputError(f"{path}: the label could not be kept whole; is the disk full?")
             os.fsync(file.fileno())
@@ -68,37 +70,51 @@ def append_labels(path: Path, labels: Iterable[Label]) -> None:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-@contextmanager
-def _alone(file: IO[bytes]) -> Iterator[None]:
-    """Hold the file against other processes that append to it, where the system has such a lock."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: one process at a time is the user's business
-        yield
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield  # closing the file gives the lock back
-
-
 def mend_labels(path: Path) -> bool:
     """Put aside a last row that was cut short when its writer was killed; return whether there was one.
 
     It goes into `<file>.torn`, so that nothing is lost that somebody may want to read. A last row that is whole and only
-    lacks its newline is given one.
+    lacks its newline is given one. A file that ends as it should is only read.
 
     Raises:
-        OSError: if the file cannot be read or written.
+        InputError: if a file that needs it cannot be written.
     """
+    try:
+        if _ends_whole(path):
+            return False
+        with _alone(path):
+            return _mend(path)
+    except OSError as error:
+        raise InputError(f"{path}: its last row is cut short and cannot be mended: {error.strerror}") from None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to append to it while no other process does, where the system has a lock for that."""
+    with path.open("ab", buffering=0) as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: one process at a time is the user's business
+            yield file
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file  # closing it gives the lock back
+
+
+def _ends_whole(path: Path) -> bool:
     if not path.is_file():
+        return True
+    with path.open("rb") as rows:
+        if rows.seek(0, os.SEEK_END) == 0:
+            return True
+        rows.seek(-1, os.SEEK_END)
+        return rows.read(1) == b"\n"
+
+
+def _mend(path: Path) -> bool:
+    if _ends_whole(path):
         return False
     with path.open("rb+") as rows:
-        size = rows.seek(0, os.SEEK_END)
-        if size == 0:
-            return False
-        rows.seek(size - 1)
-        if rows.read(1) == b"\n":
-            return False
-        rows.seek(0)
         whole, _, tail = rows.read().rpartition(b"\n")
         try:
             orjson.loads(tail)

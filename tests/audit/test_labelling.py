@@ -211,3 +211,29 @@ def test_last_row_without_a_newline_is_kept(tmp_path: Path) -> None:
     path.write_bytes(row)
     assert not mend_labels(path)
     assert path.read_bytes() == row + b"\n"
+
+
+def test_two_servers_on_one_gold_folder_keep_one_label(tmp_path: Path) -> None:
+    """Each looks into the file while it holds it: of two commits that both found it empty, one is refused."""
+    from judge.audit.labelling import AlreadyCommittedError, Labels
+
+    row = Label(transcript_id="t", rubric="r", rater="tomas", rater_kind="human", label="absent")
+    servers = [Labels(tmp_path), Labels(tmp_path)]
+    assert [server.done("tomas") for server in servers] == [set(), set()]
+    servers[0].commit([row])
+    with pytest.raises(AlreadyCommittedError):
+        servers[1].commit([row.model_copy(update={"label": "enacted"})])
+    assert [one.label for one in read_labels(tmp_path / "labels")] == ["absent"]
+
+
+def test_labels_in_a_folder_that_cannot_be_written_are_still_read(tmp_path: Path) -> None:
+    """A file that ends as it should is not opened for writing at the start."""
+    from judge.audit.labelling import Labels
+
+    path = tmp_path / "labels" / "tomas.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b'{"transcript_id":"t","rubric":"r","rater":"tomas","rater_kind":"human","label":"absent"}\n')
+    before = path.stat().st_mtime_ns
+    path.chmod(0o444)
+    assert Labels(tmp_path).done("tomas") == {("t", "r")}
+    assert path.stat().st_mtime_ns == before
