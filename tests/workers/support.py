@@ -103,12 +103,12 @@ def model(server: Running) -> tuple[str, ...]:
 
 
 def grade_at_a_pace(server: Running, where: str, **environment: str) -> int:
-    """Grade 60 transcripts on workers, `here` or on the cluster of that address; how many verdicts were ok.
+    """Grade 40 transcripts on workers, `here` or on the cluster of that address; how many verdicts were ok.
 
     The server allows 20 requests in 2 s and counts those beyond.
     """
     server.reset(rpm=20, rpm_window_s=2.0)
-    command = [sys.executable, "-m", "workers.paced", server.base_url, "20", "2.0", "60", where]
+    command = [sys.executable, "-m", "workers.paced", server.base_url, "20", "2.0", "40", where]
     tests = str(Path(__file__).parents[1])
     here = {**os.environ, **environment, "PYTHONPATH": tests}
     done = subprocess.run(command, env=here, stdout=subprocess.PIPE, check=True)
