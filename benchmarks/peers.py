@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).parents[1]
 BENCH: Final = ROOT / ".bench"
 INSPECT: Final = "inspect-ai==0.3.285"
 SCOUT: Final = "inspect-scout==0.6.1"
-FIXTURE_LIBRARIES: Final = (INSPECT, "pydantic-ai-slim==2.68.0", "langchain-core==1.8.2")
+FIXTURE_LIBRARIES: Final = (INSPECT, "pydantic-ai-slim==2.68.0", "langchain-core==1.7.2")
 PATIENCE_S: Final = 900
 
 

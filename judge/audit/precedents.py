@@ -27,7 +27,8 @@ class Precedent(NamedTuple):
 def find_precedents(about: Matter, matters: Iterable[Matter], limit: int = SHOWN) -> list[Precedent]:
     """Return decided disputes on the same rubric, those most alike first, the latest first among equals.
 
-    Most alike is: about the same criterion, then about the same level of a verdict, then in words that few disputes have.
+    Most alike is: about the same criterion, then (of one that is decided) for the same reason, then about the same level of
+    a verdict, then in words that few disputes have.
     """
     decided = [
         one
@@ -48,7 +49,10 @@ def find_precedents(about: Matter, matters: Iterable[Matter], limit: int = SHOWN
         alike = [f"criterion {about.dispute.criterion}"] if criterion else []
         alike += [f"verdict {about.dispute.level or 'missing'}"] if level else []
         alike += [f"words {', '.join(shared[:4])}"] if weight > 0 else []
-        ranked.append(((criterion, level, round(weight, 9)), one, tuple(alike)))
+        reason = (
+            about.decision is not None and one.decision is not None and about.decision.reason == one.decision.reason
+        )
+        ranked.append(((criterion, reason, level, round(weight, 9)), one, tuple(alike)))
     ranked.sort(key=lambda row: row[1].decision.created_at if row[1].decision else "", reverse=True)
     ranked.sort(key=lambda row: row[0], reverse=True)
     return [Precedent(one, alike) for _, one, alike in ranked[:limit]]

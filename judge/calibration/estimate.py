@@ -68,7 +68,7 @@ def measure_rates(
         InputError: if there are no verdicts, or labels and verdicts do not fit.
     """
     every = list(verdicts)
-    rows = _signed([row for row in every if row.sample == 0], scales or {}, positive)
+    rows = sign_levels([row for row in every if row.sample == 0], scales or {}, positive)
     if not rows:
         raise InputError("no verdicts to take a rate of; make some with: judge grade")
     known = {(label.transcript_id, label.rubric) for label in labels}
@@ -185,8 +185,12 @@ def _rate(
     )
 
 
-def _signed(rows: Sequence[Verdict], scales: Mapping[str, Scale], positive: Collection[str]) -> list[Verdict]:
-    """Say positive or not for rows that give only a level on a scale of their own, by the labels that count as positive."""
+def sign_levels(rows: Sequence[Verdict], scales: Mapping[str, Scale], positive: Collection[str]) -> list[Verdict]:
+    """Say positive or not for rows that give only a level on a scale of their own, by the labels that count as positive.
+
+    Raises:
+        InputError: if nobody says which do.
+    """
     unsigned = [
         row for row in rows if row.status == "ok" and row.positive is None and row.level not in (None, *OUTSIDE)
     ]

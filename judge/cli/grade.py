@@ -78,6 +78,12 @@ def grade(
         str | None,
         typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, HOST:PORT, ray://HOST:PORT, local."),
     ] = None,
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch", help="Ask in the provider's batches: cheaper, answered within a day; run again to collect."
+        ),
+    ] = False,
     lane: Annotated[
         str,
         typer.Option(metavar="auto|direct|litellm", help="How judges are reached; direct: without litellm in between."),
@@ -121,9 +127,12 @@ def grade(
 
     Example: judge grade runs/ -r coercive-leverage -m baseline/cues
     """
+    from judge.grading.batches import SIZE as BATCH_SIZE
+    from judge.grading.batches import open_batches
     from judge.grading.judges import parse_judge
     from judge.ledger.store import open_ledger
     from judge.rubrics.loading import load_rubrics
+    from judge.text import counted
     from judge.workspace import resolve_workspace
 
     here = resolve_workspace(workspace)
@@ -137,7 +146,7 @@ def grade(
         "attempts": attempts,
         "api_base": api_base,
         "price": parse_price(price),
-        "via": _check_lane(lane),
+        "via": _choose_way(lane, batch=batch, elsewhere=processes not in (None, 1) or cluster is not None),
     }
     fixed = {"-m": bool(model), "--samples": samples != 1, "--record": record is not None}
     fixed |= {"--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
@@ -174,7 +183,7 @@ def grade(
             seated or judges,
             samples=samples,
             ledger=book,
-            concurrency=concurrency or settings.concurrency or CONCURRENCY,
+            concurrency=concurrency or (BATCH_SIZE if batch else settings.concurrency or CONCURRENCY),
             budget=purse,
             retry=statuses,
             on_progress=follow,
@@ -183,7 +192,8 @@ def grade(
             outcome = asyncio.run(_print_all(stream, json=json, everything=everything, panel=seated is not None))
         except KeyboardInterrupt:
             # typer would end the program without a word
-            say("\njudge: stopped; what was done is kept, run the same command again to go on")
+            waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
+            say(f"\njudge: stopped; what was done is kept{waiting}, run the same command again to go on")
             raise typer.Exit(130) from None
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
@@ -321,15 +331,15 @@ def _check_statuses(retry: list[str] | None) -> tuple[Any, ...]:
     return tuple(retry)
 
 
-def _check_lane(lane: str) -> str:
-    from typing import get_args
-
-    from judge.grading.judges import Via
+def _choose_way(lane: str, *, batch: bool, elsewhere: bool) -> str:
+    """Return how judges are reached, as `Judge.via` has it."""
     from judge.text import quoted
 
-    if lane not in get_args(Via):
-        raise InputError(f"--lane {quoted(lane)}: no such lane; give one of {', '.join(get_args(Via))}")
-    return lane
+    if lane not in (ways := ("auto", "direct", "litellm")):
+        raise InputError(f"--lane {quoted(lane)}: no such lane; give one of {', '.join(ways)}")
+    if batch and (elsewhere or lane != "auto"):
+        raise InputError("--batch: one process asks, through litellm; leave out --processes, --cluster and --lane")
+    return "batch" if batch else lane
 
 
 def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
@@ -364,7 +374,7 @@ def _preview(
     from judge.text import counted
 
     if not isinstance(judges, list):
-        print_preview(judges, transcripts, rubrics, json=json)
+        print_preview(judges, transcripts, rubrics, is_found, json=json)
         return
     for row in preview(transcripts, rubrics, judges, samples, is_found):
         if json:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from judge.ledger.store import Ledger
     from judge.ledger.verdict import Verdict
 
+_DOUBTED = "doubtful: another verdict of this judge on this transcript was overturned"
+
 
 def verdicts(
     rubric: Annotated[list[str] | None, typer.Option("-r", "--rubric", help="Only on these rubrics.")] = None,
@@ -47,7 +49,7 @@ def verdicts(
 
     Example: judge verdicts --positive -r coercive-leverage
     """
-    from judge.ledger.decisions import stand
+    from judge.ledger.decisions import find_doubts, find_standing, read_matters
     from judge.report.terminal import headline
     from judge.text import counted
 
@@ -58,14 +60,17 @@ def verdicts(
         if panel:
             _print_panels(book.verdicts(select), json=json)
             return
-        count, standing = 0, stand(book)
+        matters = read_matters(book).values()
+        count, standing, doubts = 0, find_standing(matters), find_doubts(matters)
         for verdict in book.verdicts(select):
             count += 1
             mark = standing.get(verdict.verdict_id)
+            doubt = doubts.get(verdict.verdict_id, ())
             if json:
-                print_json(verdict.model_dump(mode="json") | _told(mark))
+                print_json(verdict.model_dump(mode="json") | _told(mark, doubt))
             else:
-                print(headline(verdict) + (f"  [{mark.text}]" if mark else ""))
+                told = mark.text if mark else _DOUBTED if doubt else None
+                print(headline(verdict) + (f"  [{told}]" if told else ""))
     say(counted(count, "verdict"), quiet=quiet or json)
 
 
@@ -121,18 +126,20 @@ def show(
         raise InputError("--to FILE: is for the page; give --html as well")
     if bundle is not None and html:
         raise InputError("--bundle FILE and --html: give one of them")
-    from judge.ledger.decisions import find_standing, read_matters
+    from judge.ledger.decisions import find_doubts, find_standing, read_matters
 
     where = ledger_path(ledger, workspace)
     with open_existing_ledger(ledger, workspace) as book:
         verdict = book.get(verdict_id)
-        matters = [one for one in read_matters(book).values() if one.dispute.verdict_id == verdict.verdict_id]
+        every = read_matters(book).values()
+        matters = [one for one in every if one.dispute.verdict_id == verdict.verdict_id]
+        doubt = find_doubts(every).get(verdict.verdict_id, ())
         if bundle is not None:
             _write_bundle(bundle, book, verdict, source or [], where, workspace, json=json)
             return
     mark = find_standing(matters).get(verdict.verdict_id)
     if json:
-        print_json(verdict.model_dump(mode="json") | _told(mark))
+        print_json(verdict.model_dump(mode="json") | _told(mark, doubt))
         return
     from judge.transcripts.finding import find_transcript
 
@@ -148,20 +155,24 @@ def show(
         write_text(page, to)
     else:
         from judge.report.terminal import show_matters, show_verdict
+        from judge.text import one_line
 
         for line in (*show_verdict(verdict, rubric, transcript), *show_matters(matters)):
             print(line)
+        for name in doubt:
+            print(f"\n{_DOUBTED}: dispute {one_line(name, 40)}")
     if transcript is None:
         say(f"\nThe transcript is not at {verdict.source!r} as it was; name its file or folder with --source")
 
 
-def _told(mark: Standing | None) -> dict[str, Any]:
-    """What disputes have made of a verdict, beside its row; nothing where nobody disputed it."""
-    if mark is None:
-        return {}
-    decision = mark.decision
-    told = None if decision is None else decision.model_dump(mode="json", exclude={"verdict_id", "transcript_id"})
-    return {"standing": {"state": mark.state, "waiting": mark.waiting, "decision": told}}
+def _told(mark: Standing | None, doubt: tuple[str, ...]) -> dict[str, Any]:
+    """What disputes have made of a verdict, beside its row; nothing where they made nothing of it."""
+    told: dict[str, Any] = {}
+    if mark is not None:
+        decision = mark.decision
+        kept = None if decision is None else decision.model_dump(mode="json", exclude={"verdict_id", "transcript_id"})
+        told["standing"] = {"state": mark.state, "waiting": mark.waiting, "decision": kept}
+    return told | ({"doubted_by": list(doubt)} if doubt else {})
 
 
 def _write_bundle(

@@ -24,6 +24,9 @@ from judge.transcripts.model import Message, Part, Transcript
 # A quote shorter than this, in characters that are not white space, proves nothing unless it is all that was written.
 MIN_QUOTE_CHARS = 8
 
+# Longer texts are levelled anew each time: where each character was takes seventy times the room of the text.
+_KEPT_CHARS = 20_000
+
 _FAILED = ("error", "denied", "timeout", "cancelled")
 _LEVELLED = str.maketrans(
     {
@@ -35,6 +38,7 @@ _LEVELLED = str.maketrans(
 # White space in one piece, or a character with the marks that combine with it: what normalisation may change together.
 _CLUSTER = re.compile(r"\s+|\S[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_SPACE = re.compile(r"\s+")
 _REPLY_LINE = re.compile(r"^[ \t]*(?:[\w.-]{1,20}: )?[ \t]*>", re.MULTILINE)
 _FORWARD_MARK = re.compile(
     r"^[ \t>]*(?:-{2,}[ \t]*(?:Original Message|Forwarded message|Original Nachricht)[ \t]*-{2,}|Begin forwarded message:"
@@ -151,11 +155,9 @@ def _levelled(messages: list[Message], quote: str, match: Match) -> Iterator[_Fo
     wanted = normalise(hidden(quote)).strip()
     if not wanted:
         return
-    # Plain ASCII cannot gain a word by normalisation, so most parts need not be normalised at all.
-    anchor = max(_WORD.findall(wanted), key=len, default="")
     for message in messages:
         for part in message.parts:
-            if part.text.isascii() and anchor not in part.text:
+            if not _may_hold(part.text, wanted):
                 continue
             text, starts, ends = _normalise(part.text)
             at = text.find(wanted)
@@ -163,9 +165,29 @@ def _levelled(messages: list[Message], quote: str, match: Match) -> Iterator[_Fo
                 yield _Found(message, part, match, starts[at], ends[at + len(wanted) - 1])
 
 
-@lru_cache(maxsize=512)
+def _may_hold(text: str, wanted: str) -> bool:
+    """Whether a text could hold levelled words, found out much faster than by levelling it: most texts cannot."""
+    anchor = max(_WORD.findall(wanted), key=len, default="")
+    if not text.isascii():
+        # Levelling gives other text no letter that its decomposition does not have.
+        return anchor in text or anchor in unicodedata.normalize("NFKD", INVISIBLE.sub("", text))
+    if anchor not in text and not INVISIBLE.search(text):
+        return False
+    # What plain ASCII comes to is known without looking at each of its characters.
+    return wanted in INVISIBLE.sub("", _SPACE.sub(" ", text)).translate(_LEVELLED)
+
+
 def _normalise(text: str) -> tuple[str, list[int], list[int]]:
     """Return the levelled text and, for each of its characters, where its source begins and ends."""
+    return _normalise_short(text) if len(text) <= _KEPT_CHARS else _normalise_any(text)
+
+
+@lru_cache(maxsize=512)
+def _normalise_short(text: str) -> tuple[str, list[int], list[int]]:
+    return _normalise_any(text)
+
+
+def _normalise_any(text: str) -> tuple[str, list[int], list[int]]:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -190,11 +212,8 @@ def _only_quoted(transcript: Transcript, found: _Found) -> bool:
     for message in transcript.messages:
         if message is found.message:
             return False
-        if not message.by_target and any(words in normalise(part.text) for part in message.parts):
-            return True
-        if message.by_target and any(
-            part.kind == "tool_result" and words in normalise(part.text) for part in message.parts
-        ):
+        others = [part for part in message.parts if part.kind == "tool_result" or not message.by_target]
+        if any(_may_hold(part.text, words) and words in normalise(part.text) for part in others):
             return True
     return False
 

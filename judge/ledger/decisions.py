@@ -190,6 +190,16 @@ def stale_guidelines(matters: Iterable[Matter]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def find_doubts(matters: Iterable[Matter]) -> dict[str, tuple[str, ...]]:
+    """Return the verdicts that a decision made doubtful, by id, with the disputes: the same judge was overturned beside them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for matter in matters:
+        if matter.decision is not None and matter.decision.outcome == "overturned":
+            for name in matter.decision.stale.verdicts:
+                found[name] = (*found.get(name, ()), matter.dispute.dispute_id)
+    return found
+
+
 def tell_standing(verdicts: Iterable[Verdict], standing: Mapping[str, Standing]) -> str | None:
     """Say beside a figure over these verdicts how many of them were disputed and how that ended; None where none was."""
     counts: Counter[str] = Counter(

@@ -15,6 +15,7 @@ import numpy as np
 
 from judge.calibration.calibrate import Rate, measure, measure_rates
 from judge.calibration.certificate import Certificate, why_void
+from judge.calibration.estimate import sign_levels
 from judge.calibration.matching import MISSING, Matched, match
 from judge.calibration.scores import ReliabilityBin, reliability
 from judge.gold.labels import latest
@@ -76,6 +77,7 @@ def gather(
     """
     scales, origin = scales or {}, origin or Origin()
     hide: Mask = mask_secrets if masked else _as_is
+    verdicts = sign_levels(verdicts, scales, positive)
     on_item = _by_item(verdicts)
     said = _labels_by_item(labels)
     shared = {"scales": scales, "positive": positive, "clusters": clusters, "cluster_by": cluster_by}

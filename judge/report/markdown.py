@@ -155,7 +155,15 @@ def _panels(report: Report) -> Iterator[str]:
             for one in panel.sittings
         ]
         if settled:
-            heads = ("panel", "transcripts", "settled, step by step", "to people", "votes missing", "dissent", "blind differs")
+            heads = (
+                "panel",
+                "transcripts",
+                "settled, step by step",
+                "to people",
+                "votes missing",
+                "dissent",
+                "blind differs",
+            )
             yield from table(heads, settled)
 
 

@@ -188,3 +188,16 @@ def test_levelled_text_stays_levelled(text: str) -> None:
     """Normalising what is normalised changes nothing that a comparison could see."""
     once = normalise(text)
     assert " ".join(once.split()) == " ".join(normalise(once).split())
+
+
+ALPHABET = "ab1 \t\n\x00\x1c\u200b\u200d\u0301\ufb01\uff21é\u00a0\u201c\u2019\u2014\u1100\u1161\u11a8가ａ½ſK>"
+
+
+@settings(max_examples=400)
+@given(st.text(ALPHABET, min_size=1, max_size=14), st.data())
+def test_the_quick_look_never_misses_what_levelling_finds(text: str, data: st.DataObject) -> None:
+    """Whatever piece of a text is quoted, the test that skips most texts does not skip this one."""
+    start = data.draw(st.integers(0, len(text) - 1))
+    wanted = normalise(text[start : data.draw(st.integers(start + 1, len(text)))]).strip()
+    if wanted and wanted in normalise(text):
+        assert _may_hold(text, wanted)

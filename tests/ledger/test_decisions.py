@@ -141,7 +141,7 @@ def test_entry_that_is_no_decision_is_damage(book: Ledger) -> None:
 
 def test_commands_mark_the_verdict(book: Ledger, tmp_path: Path) -> None:
     """`verdicts`, `show` and `rates` say that it was overturned; the row itself stays as the judge gave it."""
-    book.append([dispute("d1"), decision("d1")])
+    book.append([dispute("d1"), decision("d1", stale={"verdicts": (VERDICTS[1].verdict_id,)})])
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "judge.cli.main", *arguments, "--ledger", str(tmp_path / "ledger.db")]
@@ -156,7 +156,8 @@ def test_commands_mark_the_verdict(book: Ledger, tmp_path: Path) -> None:
         "overturned",
         "absent",
     )
-    assert "standing" not in json.loads(run("show", VERDICTS[1].verdict_id, "--json"))
+    beside = json.loads(run("show", VERDICTS[1].verdict_id, "--json"))
+    assert ("standing" in beside, beside["doubted_by"]) == (False, ["d1"])
     assert "it was a joke" in run("show", name)
     rates = [json.loads(line) for line in run("rates", "--json").splitlines()]
     assert any("1 overturned by decisions" in note for note in rates[0]["notes"])

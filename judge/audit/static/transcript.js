@@ -105,8 +105,9 @@ async function goTo(link) {
   await show(Number(link.dataset.turn), (article) => one(`[id="${name}"]`, article));
   all(".at").forEach((mark) => mark.classList.remove("at"));
   const anchor = document.getElementById(name);
-  const mark = anchor && anchor.nextElementSibling;
-  if (mark && mark.tagName === "MARK") mark.classList.add("at");
+  let mark = anchor;
+  while (mark && mark.tagName !== "MARK") mark = mark.nextElementSibling; // several quotes may begin here
+  if (mark) mark.classList.add("at");
 }
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-turn]");
