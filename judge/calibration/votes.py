@@ -60,8 +60,11 @@ def effective_votes(
     scheme = Scheme(frequencies, lambda weights: finish(weights @ parts), lambda: finish(everything - parts))
     (interval,) = bca(scheme, seed=seed, replicates=replicates, level=level)
     found = as_statistic(interval, n=n_items, units="items", replicates=replicates, seed=seed, level=level)
-    constant = int(np.isnan(_correlations(everything.reshape(1, len(pairs), 4))).sum())
-    note = f"{constant} of {len(pairs)} pairs left out: no variation" if constant else None
+    correlations = _correlations(everything.reshape(1, len(pairs), 4))[0]
+    varying = correlations[~np.isnan(correlations)]
+    constant = len(pairs) - len(varying)
+    left_out = f"{constant} of {len(pairs)} pairs left out: no variation" if constant else None
+    note = join_notes(f"r {varying.mean():.3f}" if len(varying) else None, left_out)
     return found.model_copy(update={"method": f"{name}; {found.method}", "note": join_notes(found.note, note)})
 
 

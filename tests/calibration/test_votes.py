@@ -26,7 +26,9 @@ def test_independent_voters_are_as_many_as_they_are() -> None:
 def test_a_known_correlation_gives_what_the_formula_says() -> None:
     """Both 1 on 4 of 10 items, both 0 on 4, one each on 1 and 1: phi = (10 x 4 - 5 x 5) / (5 x 5) = .6; 2 / 1.6 = 1.25."""
     votes = np.array([[1, 1]] * 4 + [[0, 0]] * 4 + [[1, 0], [0, 1]])
-    assert pytest.approx(1.25) == effective_votes(votes).estimate
+    found = effective_votes(votes)
+    assert pytest.approx(1.25) == found.estimate
+    assert "r 0.600" in str(found.note)
 
 
 def test_with_truth_it_is_the_errors_that_count() -> None:

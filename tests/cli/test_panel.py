@@ -97,3 +97,35 @@ def test_the_example_in_the_documentation_is_a_panel(tmp_path: Path) -> None:
     path.write_text("".join(line for line in block.splitlines(keepends=True) if not line.startswith("thresholds")))
     found = load_panel(path)
     assert ("leverage-pair", 3, 2) == (found.name, len(found.seats), found.steps)
+
+
+def test_what_judges_are_measured_by_measures_panels(panel: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Calibration and rates take a panel's verdicts as any judge's; twelve verdicts, not forty-eight."""
+    grade(panel, "--quiet")
+    where = ["-m", "panel/pair", "--ledger", str(panel.with_name("ledger.db")), "--json"]
+    capsysbinary.readouterr()
+    make_app("rates")(["rates", *where], standalone_mode=False)
+    rate = json.loads(capsysbinary.readouterr().out)
+    assert ("panel/pair", 12, {}) == (rate["judge"], rate["n"], rate["missing"])
+    labels = ["--labels", str(GOLD.with_name("labels"))]
+    make_app("calibrate")(["calibrate", *labels, *where], standalone_mode=False)
+    assert "panel/pair" == json.loads(capsysbinary.readouterr().out)["judge"]
+
+
+def test_a_cascade_is_set_by_calibrate_and_asked_by_grade(panel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From grading one judge alone to a panel that decides by its thresholds; with another number of samples it is refused."""
+    ledger = ["--ledger", str(panel.with_name("ledger.db"))]
+    alone = ["grade", str(GOLD), "-r", "coercive-leverage", "-m", "baseline/cues", "--samples", "2", "--quiet"]
+    make_app("grade")([*alone, *ledger], standalone_mode=False)
+    limits = panel.with_name("limits.json")
+    asked = ["--labels", str(GOLD.with_name("labels")), "-r", "coercive-leverage", "-m", "baseline/cues"]
+    given = ["--thresholds", str(limits), "--max-risk", "0.5"]
+    make_app("calibrate")(["calibrate", *asked, *given, *ledger], standalone_mode=False)
+    assert "constructed labels promise nothing about real transcripts" in capsys.readouterr().out
+    text = "name: cascade\nmembers:\n  - model: baseline/cues\n    samples: 2\nthresholds: [limits.json]\n"
+    panel.write_text(text)
+    grade(panel, "--dry-run", count=3)
+    assert "of the transcripts" in capsys.readouterr().out
+    panel.write_text(text.replace("2", "3"))
+    with pytest.raises(InputError, match="measured with samples '2', the panel has '3'"):
+        grade(panel)

@@ -17,8 +17,9 @@ from judge.grading.answer import Answer
 from judge.grading.budget import Budget
 from judge.grading.cascade import Asked, Limit, Step, Thresholds, check_fit, read_thresholds
 from judge.grading.exchange import Exchange, NoVerdict, call_key
-from judge.grading.judges import Judge
+from judge.grading.judges import Judge, Price
 from judge.grading.panel import Panel, Seat
+from judge.grading.panel_preview import preview_panel
 from judge.grading.run import Tally
 from judge.grading.sitting import sit
 from judge.ledger.entry import Call
@@ -365,3 +366,28 @@ def test_a_file_of_thresholds_is_read_back(tmp_path: Path) -> None:
     path.write_bytes(found.to_bytes().replace(b'"delta":0.1', b'"delta":7'))
     with pytest.raises(InputError, match="delta"):
         read_thresholds(path)
+
+
+def test_a_preview_multiplies_what_each_step_costs_by_what_comes_to_it() -> None:
+    """Half of what reaches the cheap judge goes on: the strong judge's price counts half, and a quarter is left to people.
+
+    Without thresholds nobody knows how much goes on, and the sum is unknown rather than wrong.
+    """
+    priced = {"price": Price(input=1.0, output=1.0)}
+    cheap = Seat(a := Judge(model="test/cheap", **priced), a, 3, "judge", 1)
+    strong = Seat(b := Judge(model="test/strong", **priced), b, 1, "escalation", 2)
+    half = Limit(threshold=0.9, seen=10, decided=5, wrong=0)
+    steps = [step_of(one, 0.9, 0.9).model_copy(update={"positive": half, "negative": half}) for one in (cheap, strong)]
+    sure = Panel("cascade", (cheap, strong), thresholds={RUBRIC.id: thresholds(*steps)})
+    found = preview_panel(some(4), [RUBRIC], sure)
+    assert [(12, 1.0), (4, 0.5)] == [(step.calls, step.reach) for step in found.steps]
+    assert 0.25 == found.to_people
+    first, second = found.steps
+    assert first.cost_usd is not None
+    assert second.cost_usd is not None
+    assert pytest.approx(3 * second.cost_usd) == first.cost_usd
+    assert pytest.approx(first.cost_usd + 0.5 * second.cost_usd) == found.expected_cost_usd
+    assert pytest.approx(first.cost_usd + second.cost_usd) == found.cost_usd
+    unsure = preview_panel(some(4), [RUBRIC], Panel("pair", (cheap, strong)))
+    assert (None, None, None) == (unsure.steps[1].reach, unsure.to_people, unsure.expected_cost_usd)
+    assert found.cost_usd == unsure.cost_usd

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from build import RUBRIC
 from judge.errors import InputError
-from judge.grading.judges import Judge
+from judge.grading.judges import Judge, Price
 from judge.grading.panel import Agree, Cast, On, Panel, Seat, conclude, hear, seat_votes
 from judge.grading.panel_file import find_panel, load_panel
+from judge.ledger.importing import read_row
 from judge.ledger.panel import disagreement, effective_votes, flip_rate, margin, weigh
 from judge.ledger.verdict import Coverage, Evidence, Finding, Status, Verdict
 from judge.rubrics.model import Rubric
@@ -443,3 +444,24 @@ def test_a_panel_is_found_by_name_in_a_workspace(tmp_path: Path) -> None:
     assert tmp_path / "panels" / "pair.yaml" == find_panel("pair", tmp_path)
     with pytest.raises(InputError, match="'trio': no such file"):
         find_panel("trio", tmp_path)
+
+
+def test_a_row_survives_a_file() -> None:
+    """What is exported is imported again as it was, votes and all."""
+    found = decide(panel(A, B), vote(A, "absent"), vote(B, "enacted"))
+    again, extra = read_row(found.model_dump(mode="json", exclude_none=True), "rows.jsonl:1")
+    assert (found, ()) == (again, extra)
+
+
+def test_every_parameter_of_a_judge_may_stand_in_the_file(tmp_path: Path) -> None:
+    """What a line says comes before what is said for all; what is hidden from a judge is its role's to say."""
+    path = tmp_path / "panel.yaml"
+    text = (
+        "name: x\nmembers:\n  - model: openai/a\n    seed: 7\n    attempts: 2\n    price: {input: 1.5, output: 3.0}\n"
+    )
+    path.write_text(text)
+    (found,) = load_panel(path, {"attempts": 9, "timeout_s": 5.0, "price": Price(input=9, output=9)}).seats
+    assert (7, 2, 5.0, 1.5) == (found.judge.seed, found.judge.attempts, found.judge.timeout_s, found.judge.price.input)  # type: ignore[union-attr]
+    path.write_text(text + "    hides: [reasoning]\n")
+    with pytest.raises(InputError, match="hides: give role: blind"):
+        load_panel(path)
