@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from judge.grading.answer import Quote
 from judge.grading.coverage import cover
+from judge.grading.evidence import verify_quote
 from judge.grading.judges import Judge
 from judge.grading.prompt import draw_boundary, render_transcript
 from judge.grading.tokens import estimate_most, estimate_tokens
@@ -83,8 +85,30 @@ def main() -> None:
             f"context {context:9,}: {len(views):4} windows, {sum(texts) / 1e6:5.1f} MB shown  "
             f"plan {planning_s:5.2f}  render {rendering_s:5.2f} cover {covering_s:4.2f} s  {taken / reading_s:5.2f} of reading"
         )
+    criterion = rubric.criteria[0]
+    for name, subject in (("", transcript), (", typographic text", _make_typographic(transcript))):
+        seeking_s, evidence = _time(
+            lambda subject=subject: verify_quote(
+                subject, criterion, Quote(message="m9", quote="nobody ever wrote these words")
+            )
+        )
+        assert evidence.match == "absent"
+        print(
+            f"{'looking for a quote that is nowhere' + name:52} {seeking_s:7.2f} s CPU  {seeking_s / reading_s:5.2f} of reading"
+        )
     print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     _compare_with_a_vocabulary()
+
+
+def _make_typographic(transcript: Transcript) -> Transcript:
+    """The same run with a typographic apostrophe in every part, so that no part is plain ASCII."""
+    messages = [
+        message.model_copy(
+            update={"parts": tuple(part.model_copy(update={"text": part.text + "\u2019s"}) for part in message.parts)}
+        )
+        for message in transcript.messages
+    ]
+    return transcript.model_copy(update={"messages": tuple(messages)})
 
 
 def _time(work: Callable[[], T]) -> tuple[float, T]:

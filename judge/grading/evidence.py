@@ -167,11 +167,15 @@ def _levelled(messages: list[Message], quote: str, match: Match) -> Iterator[_Fo
 
 def _may_hold(text: str, wanted: str) -> bool:
     """Whether a text could hold levelled words, found out much faster than by levelling it: most texts cannot."""
-    anchor = max(_WORD.findall(wanted), key=len, default="")
+    words = _WORD.findall(wanted)
+    there = all(word in text for word in words)
     if not text.isascii():
         # Levelling gives other text no letter that its decomposition does not have.
-        return anchor in text or anchor in unicodedata.normalize("NFKD", INVISIBLE.sub("", text))
-    if anchor not in text and not INVISIBLE.search(text):
+        if there:
+            return True
+        plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", text))
+        return all(word in plain for word in words)
+    if not there and not INVISIBLE.search(text):
         return False
     # What plain ASCII comes to is known without looking at each of its characters.
     return wanted in INVISIBLE.sub("", _SPACE.sub(" ", text)).translate(_LEVELLED)

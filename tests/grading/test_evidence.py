@@ -6,12 +6,12 @@ import unicodedata
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from build import call, thought, transcript
 from judge.grading.answer import Quote
-from judge.grading.evidence import MIN_QUOTE_CHARS, normalise, verify_quote
+from judge.grading.evidence import MIN_QUOTE_CHARS, _may_hold, normalise, verify_quote
 from judge.ledger.verdict import Evidence
 from judge.rubrics.model import Criterion
 from judge.text import visible
