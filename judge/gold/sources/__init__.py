@@ -89,12 +89,8 @@ def find_source(name: str, workspace: Path | None = None) -> Source:
     found = {source.name: source for source in list_sources(workspace)}
     if name not in found:
         near = get_close_matches(name.lower().replace("_", "-"), found, n=1)
-        guess = (
-            f"; did you mean {quoted(near[0])}?"
-            if near
-            else f", and no file of that name; known are {', '.join(sorted(found))}"
-        )
-        raise InputError(f"no set {quoted(name)}{guess}")
+        guess = f"; did you mean {quoted(near[0])}?" if near else ", and no file of that name"
+        raise InputError(f"no set {quoted(name)}{guess}; known are {', '.join(sorted(found))}")
     return found[name]
 
 
