@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from judge.gold.model import Label
     from judge.grading.judges import Judge
     from judge.grading.run import Grading, grade, grade_sync
+    from judge.grading.sitting import PanelGrading, grade_panel, grade_panel_sync
     from judge.ledger.store import open_ledger
     from judge.ledger.verdict import Verdict
     from judge.rubrics.loading import load_rubric
@@ -43,6 +44,7 @@ _HOMES = {
     "JudgeError": "errors",
     "Label": "gold.model",
     "NotCalibratedError": "errors",
+    "PanelGrading": "grading.sitting",
     "ProviderError": "errors",
     "Rate": "calibration.calibrate",
     "Rubric": "rubrics.model",
@@ -51,6 +53,8 @@ _HOMES = {
     "agreement": "calibration.calibrate",
     "calibrate": "calibration.calibrate",
     "grade": "grading.run",
+    "grade_panel": "grading.sitting",
+    "grade_panel_sync": "grading.sitting",
     "grade_sync": "grading.run",
     "iter_transcripts": "transcripts.reading",
     "load_rubric": "rubrics.loading",
@@ -71,6 +75,7 @@ __all__ = [
     "JudgeError",
     "Label",
     "NotCalibratedError",
+    "PanelGrading",
     "ProviderError",
     "Rate",
     "Rubric",
@@ -79,6 +84,8 @@ __all__ = [
     "agreement",
     "calibrate",
     "grade",
+    "grade_panel",
+    "grade_panel_sync",
     "grade_sync",
     "iter_transcripts",
     "load_rubric",

@@ -6,19 +6,25 @@ second run finds the votes, computes the same verdicts, and writes nothing. What
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from judge.errors import InputError
+from judge.frozen import Frozen
+from judge.grading.budget import Budget
 from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
+from judge.grading.panel_file import fit_thresholds, load_panel
 from judge.grading.run import Progress, Tally
 from judge.grading.run import run as run_here
 from judge.ledger.panel import PANEL
 from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Status, Verdict
+from judge.rubrics.loading import load_rubric
 from judge.rubrics.model import Rubric
 from judge.text import quoted
 from judge.transcripts.model import Transcript
@@ -77,6 +83,50 @@ async def sit(
             break
         bench.next_step()
         follow.next_step()
+
+
+class PanelGrading(Frozen):
+    """The result of a panel: its verdicts, and the votes that they were computed from."""
+
+    verdicts: tuple[Verdict, ...]
+    votes: tuple[Verdict, ...]
+    budget_reached: bool
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the panel's verdicts as plain rows in the contract's form."""
+        return [verdict.model_dump(mode="json") for verdict in self.verdicts]
+
+
+async def grade_panel(
+    transcripts: Sequence[Transcript],
+    rubrics: Iterable[Rubric | str],
+    panel: Panel | Path | str,
+    *,
+    ledger: Ledger | None = None,
+    budget_usd: float | None = None,
+    **options: Any,
+) -> PanelGrading:
+    """Grade transcripts with a panel, or the one that a file describes. Errors and `options` as for `sit`.
+
+    Raises:
+        InputError: besides, if the panel file does not fit its form, or its thresholds the rubrics.
+    """
+    loaded = [load_rubric(rubric) if isinstance(rubric, str) else rubric for rubric in rubrics]
+    seated = panel if isinstance(panel, Panel) else load_panel(Path(panel))
+    fit_thresholds(seated, loaded, str(panel) if not isinstance(panel, Panel) else PANEL + panel.name)
+    budget = Budget(budget_usd)
+    stream = sit(lambda: transcripts, loaded, seated, ledger=ledger, budget=budget, **options)
+    rows = [row async for row, _ in stream]
+    return PanelGrading(
+        verdicts=tuple(row for row in rows if row.panel is not None),
+        votes=tuple(row for row in rows if row.panel is None),
+        budget_reached=budget.reached,
+    )
+
+
+def grade_panel_sync(*args: Any, **kwargs: Any) -> PanelGrading:
+    """`grade_panel` for code without an event loop; same arguments, same result."""
+    return asyncio.run(grade_panel(*args, **kwargs))
 
 
 def _check_name(panel: Panel, ledger: Ledger | None) -> None:

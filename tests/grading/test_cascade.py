@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import judge
 from build import RUBRIC, answer, thought, transcript
 from judge.errors import InputError, ProviderError
 from judge.grading import run as run_module
@@ -391,3 +392,14 @@ def test_a_preview_multiplies_what_each_step_costs_by_what_comes_to_it() -> None
     unsure = preview_panel(some(4), [RUBRIC], Panel("pair", (cheap, strong)))
     assert (None, None, None) == (unsure.steps[1].reach, unsure.to_people, unsure.expected_cost_usd)
     assert found.cost_usd == unsure.cost_usd
+
+
+def test_a_panel_is_asked_from_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file or a panel, rubrics by name or themselves: the panel's verdicts, and apart from them the votes."""
+    path = tmp_path / "panel.yaml"
+    path.write_text("name: pair\nmembers:\n  - model: baseline/cues\n    samples: 2\n")
+    found = judge.grade_panel_sync(some(3), ["coercive-leverage"], path)
+    assert (3, 6, False) == (len(found.verdicts), len(found.votes), found.budget_reached)
+    assert {"panel/pair"} == {row["judge"] for row in found.to_rows()}
+    monkeypatch.setattr(run_module, "open_lane", Voters(split_on_even).open)
+    assert 4 == len(judge.grade_panel_sync(some(4), [RUBRIC], CASCADE).verdicts)
