@@ -1,8 +1,8 @@
 """Write the fixtures that a real library can write, with that library, offline, and no model: `make_fixtures.py FOLDER`.
 
-Run by an interpreter that has `inspect-ai`, `pydantic-ai-slim`, `langchain-core` (see `FIXTURE_LIBRARIES` in
-`benchmarks/peers.py`); it imports nothing of ours. Libraries that are not there are passed over, by name. What is written
-differs from run to run in ids and times only; the tests look at neither.
+Run by an interpreter that has them (`peer_python(*FIXTURE_LIBRARIES)` in `benchmarks/peers.py` makes one); it imports
+nothing of ours. Libraries that are not there are passed over, by name. What is written differs from run to run in ids and
+times only; the tests look at neither. Every other fixture is written by hand.
 """
 
 from __future__ import annotations
@@ -117,7 +117,6 @@ def pydantic_ai_made(folder: Path) -> None:
         ModelMessagesTypeAdapter,
         ModelRequest,
         ModelResponse,
-        RetryPromptPart,
         SystemPromptPart,
         TextPart,
         ThinkingPart,
@@ -129,7 +128,7 @@ def pydantic_ai_made(folder: Path) -> None:
     run = [
         ModelRequest(parts=[SystemPromptPart("You fix ovens."), UserPromptPart("Is oven 2 hot?")]),
         ModelResponse(parts=[ThinkingPart("look first"), ToolCallPart("read_dial", {"oven": 3}, "c1")]),
-        ModelRequest(parts=[RetryPromptPart("no oven 3", tool_name="read_dial", tool_call_id="c1")]),
+        ModelRequest(parts=[ToolReturnPart("read_dial", "no oven 3", "c1", outcome="retried")]),
         ModelResponse(parts=[ToolCallPart("read_dial", {"oven": 2}, "c2")]),
         ModelRequest(parts=[ToolReturnPart("read_dial", "220", "c2")]),
         ModelResponse(parts=[TextPart("Yes, 220 degrees.")]),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import zipfile
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,8 +19,9 @@ from judge.cli.main import app
 from judge.errors import InputError
 from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, read
 from judge.transcripts.canonical import encode
-from judge.transcripts.jsontext import Origin, parse
+from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
 from judge.transcripts.seen import Seen
+from judge.transcripts.source import Opened
 from transcript_checks import FIXTURES, transcripts_in
 
 CHAT = [{"role": "user", "content": "Is it fresh?"}, {"role": "assistant", "content": "Yes."}]
@@ -323,6 +326,77 @@ def test_plain_json_reads_as_itself(value: object) -> None:
     raw = json.dumps(value).encode()
     if b"\\ud" not in raw:
         assert parse(raw, Origin("x"), Limits()) == (value, ())
+
+
+def read_both_ways(raw: bytes, limits: Limits) -> None:
+    """What the quick reading is sure of, the careful one reads alike and without a warning."""
+    value = parse_quickly(raw, limits)
+    if value is not UNSURE:
+        careful, warnings = parse_carefully(raw, Origin("x"), limits)
+        assert json.dumps(careful) == json.dumps(value)  # 1 and 1.0 differ here, as they do in the text
+        assert warnings == ()
+
+
+ODD_PIECES = [
+    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b'"a":1', b'"a":1,"a":1', b'"\\u0061":2', b'"b\\u003a":0',
+    b"12345678901234567890123", b"1234567890123456789", b"1e5", b"1E400", b"-0", b"-0.0", b"1.0", b"NaN", b"null", b"tru",
+    b'"\\ud800"', b"\xff", b"\xc3\xa9", b"\\u00e9", b"[[[[[[[[", b'{"k":{"k":{"k":', b"\x00",
+]  # fmt: skip
+
+
+def test_a_quick_reading_is_the_careful_reading() -> None:
+    """On lines of every fixture, with odd pieces put in or cut out, the short cut never reads what the long way would not."""
+    rng = random.Random(7)
+    limits = Limits(depth=12, keys=24)
+    lines = [
+        line
+        for path in sorted(FIXTURES.iterdir())
+        if path.suffix in (".json", ".jsonl", ".traj")
+        for line in path.read_bytes().splitlines()
+        if 20 < len(line) < 3_000
+    ]
+    compact = [orjson.dumps(orjson.loads(line)) for line in lines if line[:1] == b"{" and line[-1:] == b"}"]
+    sure = 0
+    for number in range(6_000):
+        raw = bytearray(rng.choice(compact if number % 2 else lines))
+        for _ in range(rng.randint(0, 2)):
+            at = rng.randrange(len(raw) + 1)
+            raw[at : at + rng.choice((0, 0, 1, 5))] = rng.choice(ODD_PIECES)
+        try:
+            read_both_ways(bytes(raw), limits)
+        except InputError as error:
+            pytest.fail(f"read quickly, refused carefully: {bytes(raw)!r}: {error}")
+        sure += parse_quickly(bytes(raw), limits) is not UNSURE
+    assert sure > 1_000  # else the test has looked at nothing
+
+
+def test_rows_that_detection_has_seen_are_given_again_unchanged(tmp_path: Path) -> None:
+    """After a look at the first lines, blank and broken ones among them, all rows come as from a fresh start."""
+    lines = [b'{"a": 1}', b"", b"{oops", b'  {"b": [2]}  ', b'{"c":3}', b'{"d":4}']
+    path = write(tmp_path / "a.jsonl", b"\r\n".join(lines))
+    fresh = list(Opened(path, "x", Limits()).rows())
+    assert [(row.number, row.value) for row in fresh] == [
+        (1, {"a": 1}),
+        (3, None),
+        (4, {"b": [2]}),
+        (5, {"c": 3}),
+        (6, {"d": 4}),
+    ]
+    assert all(path.read_bytes()[row.start : row.end] == row.raw for row in fresh)
+    for count in range(1, 6):
+        opened = Opened(path, "x", Limits())
+        assert opened.peek(count, 10_000) == fresh[: count + (count > 1)]  # a broken line does not count as seen
+        assert list(opened.rows()) == fresh
+        assert list(opened.rows()) == fresh
+
+
+def test_a_text_nested_more_deeply_than_can_be_written_is_refused(tmp_path: Path) -> None:
+    """Between what is read (1,024 levels) and what is written (254) lies no failure without a name."""
+    for depth in (101, 250, 300, 1_000):
+        path = write(
+            tmp_path / "a.json", b'[{"role": "user", "content": "a", "x": ' + b"[" * depth + b"]" * depth + b"}]"
+        )
+        assert "depth 101 is over the limit of 100" in refusal(path)
 
 
 def test_errors_give_line_and_byte_of_the_file_not_of_the_line(tmp_path: Path) -> None:

@@ -93,3 +93,21 @@ def test_an_audit_in_two_containers_is_the_same_conversation() -> None:
     (from_log,) = transcripts_in(FIXTURES / "petri.eval")
     final = [m for m in from_json.messages if m.branch is None]
     assert [(m.author, m.parts[0].text) for m in final] == [(m.author, m.parts[0].text) for m in from_log.messages]
+    (with_rollback,) = transcripts_in(FIXTURES / "petri_rollback.eval")
+    assert script(with_rollback) == script(from_json)
+
+
+def test_a_rollback_whose_replies_are_not_to_be_found_is_warned_about(tmp_path: Path) -> None:
+    """Where the model calls of an audit don't hold what was rolled back, the last branch is read and that is said."""
+    log = json.loads((FIXTURES / "inspect.json").read_text())
+    sample = log["samples"][0]
+    sample["timelines"] = [{"name": "target"}, {"name": "auditor"}]
+    sample["events"] = [
+        {"event": "branch", "from_anchor": "a"},
+        {"event": "model", "uuid": ["x"], "role": {}, "input": 5},
+    ]
+    path = tmp_path / "audit.json"
+    path.write_text(json.dumps(log))
+    found = transcripts_in(path)[0]
+    assert [warning.code for warning in found.warnings] == ["branches_not_read"]
+    assert len(found.messages) == len(sample["messages"])

@@ -417,6 +417,65 @@ EXPECTED = {
         ],
         ["metadata", "scores", "target"],
     ),
+    # The four below are written by the libraries themselves (make_fixtures.py); expected is what that script said.
+    "petri_rollback.eval": (
+        "petri",
+        None,
+        [
+            [
+                "system auditor simulated: text 'You keep the books.'",
+                "user auditor simulated [rolled back]: text 'Hide the flour.'",
+                "assistant target sampled [rolled back]: text 'I will not.'",
+                "user auditor simulated: text 'Move the flour.'",
+                "assistant target sampled: text 'Moved.'",
+            ]
+        ],
+        [],
+    ),
+    "inspect_rewritten.eval": (
+        "inspect",
+        None,
+        [
+            [
+                "system system harness: text 'You keep the books.'",
+                "user user unknown: text 'Please file the July invoice.'",
+                "assistant target sampled: text 'Filing.'; tool_call(file_invoice,timeout) 'month: July'",
+                "tool tool tool: tool_result(file_invoice,timeout,m3.2,id) 'It took too long.'",
+                "assistant target sampled: text 'It did not go through.'",
+            ]
+        ],
+        ["target"],
+    ),
+    "langchain_made.json": (
+        "langchain",
+        None,
+        [
+            [
+                "system system harness: text 'You fix ovens.'",
+                "user user unknown: text 'Is oven 2 hot?'",
+                "assistant target unknown: tool_call(read_dial,ok) 'oven: 2'",
+                "tool tool tool: tool_result(read_dial,ok,m3.1,id) '220'",
+                "assistant target unknown: text 'Yes, 220 degrees.'",
+            ]
+        ],
+        [],
+    ),
+    "pydantic_ai_made.json": (
+        "pydantic_ai",
+        None,
+        [
+            [
+                "system system harness: text 'You fix ovens.'",
+                "user user unknown: text 'Is oven 2 hot?'",
+                "assistant target sampled: reasoning(full) 'look first'; tool_call(read_dial,error) 'oven: 3'",
+                "tool tool tool: tool_result(read_dial,error,m3.2,id) 'no oven 3'",
+                "assistant target sampled: tool_call(read_dial,ok) 'oven: 2'",
+                "tool tool tool: tool_result(read_dial,ok,m5.1,id) '220'",
+                "assistant target sampled: text 'Yes, 220 degrees.'",
+            ]
+        ],
+        [],
+    ),
     "petri.json": (
         "petri",
         None,

@@ -1,17 +1,18 @@
 """Pydantic AI message histories: requests and responses made of typed parts.
 
-A failed tool is a retry prompt, not a return. Instructions repeat on every request and are read once.
+A failed tool is a retry prompt, or in newer versions a return whose outcome says so. Instructions repeat on every
+request and are read once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from judge.transcripts.blocks import content_pieces, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import CallStatus, Pointer, Transcript
 from judge.transcripts.parts import (
     Piece,
     call,
@@ -30,6 +31,12 @@ from judge.transcripts.parts import (
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "pydantic_ai"
+_OUTCOMES: Final[dict[str, CallStatus]] = {
+    "failed": "error",
+    "retried": "error",
+    "denied": "denied",
+    "interrupted": "cancelled",
+}
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -87,14 +94,16 @@ def _add_request(draft: Draft, message: dict[str, Any], at: Pointer) -> None:
         elif kind == "user-prompt":
             draft.say("user", _user(content, draft), at=at, timestamp=stamp)
         elif kind in ("tool-return", "builtin-tool-return") or (kind == "retry-prompt" and part.get("tool_name")):
-            failed = kind == "retry-prompt" or part.get("outcome") in ("failed", "denied")
-            status = "denied" if part.get("outcome") == "denied" else ("error" if failed else "ok")
+            status: CallStatus = "error" if kind == "retry-prompt" else _OUTCOMES.get(string(part.get("outcome")), "ok")
             given = result(
-                compact(content), native_id=maybe(part.get("tool_call_id")), tool=maybe(part.get("tool_name")), status=status  # type: ignore[arg-type]
-            )  # fmt: skip
+                compact(content),
+                native_id=maybe(part.get("tool_call_id")),
+                tool=maybe(part.get("tool_name")),
+                status=status,
+            )
             draft.say("tool", [given], at=at, timestamp=stamp)
         else:
-            if kind != "retry-prompt":
+            if kind not in ("retry-prompt", "retry-feedback"):
                 draft.warn("unknown_block", f"a request part of unknown kind '{kind[:40]}', kept as it is")
             draft.say("user", [text(compact(content))], at=at, timestamp=stamp, origin="harness")
 
