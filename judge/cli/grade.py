@@ -169,14 +169,13 @@ def grade(
 
     from judge.grading.budget import Budget
 
-    run = _choose_run(processes, cluster, record)
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
-            partial(run, paces=_open_paces(book, **rates)),
+            _choose_run(processes, cluster, record, partial(_open_paces, book, **rates)),
             reading.follow(transcripts),
             lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
@@ -204,14 +203,16 @@ def grade(
         raise typer.Exit(1)
 
 
-def _choose_run(processes: int | None, cluster: str | None, record: Path | None) -> Callable[..., Any]:
+def _choose_run(
+    processes: int | None, cluster: str | None, record: Path | None, paces: Callable[[], Paces]
+) -> Callable[..., Any]:
     """Return what makes the verdicts: this process, several, or a cluster."""
     from functools import partial
 
     if cluster is None and processes in (None, 1):
         from judge.grading.run import run
 
-        return partial(run, record=record)
+        return partial(run, record=record, paces=paces())
     from judge.grading.workers.driver import run_on_workers
 
     if record is not None:
@@ -219,10 +220,10 @@ def _choose_run(processes: int | None, cluster: str | None, record: Path | None)
     if cluster is None:
         from judge.grading.workers.local import LocalLauncher
 
-        return partial(run_on_workers, launch=LocalLauncher, workers=processes)
+        return partial(run_on_workers, launch=LocalLauncher, workers=processes, paces=paces)
     from judge.grading.workers.cluster import ClusterLauncher
 
-    return partial(run_on_workers, launch=partial(ClusterLauncher, cluster), workers=processes)
+    return partial(run_on_workers, launch=partial(ClusterLauncher, cluster), workers=processes, paces=paces)
 
 
 class _Defaults(NamedTuple):

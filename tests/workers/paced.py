@@ -47,7 +47,7 @@ async def grade(base_url: str, paces: Paces, count: int, launch: Callable[[], La
         workers=3,
         budget=Budget(),
         concurrency=24,
-        paces=paces,
+        paces=lambda: paces,
     )
     return sum([verdict.status == "ok" async for verdict, _ in stream])
 

@@ -23,13 +23,14 @@ def start_cluster(**environment: str) -> Iterator[str]:
 
     A part of Ray that takes longer than 15 s to start ends its node, which happens on a busy machine: it is tried again.
     """
-    said = ""
+    complaints = []
     for _ in range(TRIES):
         with _run(**environment) as (address, said):
             if address:
                 yield address
                 return
-    raise RuntimeError(f"the cluster did not start: {said[-2000:]}")
+            complaints.append(said[-2000:])
+    raise RuntimeError(f"the cluster did not start: {complaints}")
 
 
 @contextmanager

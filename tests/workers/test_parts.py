@@ -167,7 +167,7 @@ def test_what_a_lost_worker_did_not_account_for_counts_as_spent() -> None:
 
     async def spend() -> Budget:
         budget = Budget(1.0)
-        grants = Grants(budget, [JUDGE], LocalPaces())
+        grants = Grants(budget, [JUDGE], LocalPaces)
         for number, amount in enumerate((0.4, 0.5)):
             assert ["answer", number, amount, None] == await grants.answer(number, "reserve", amount)
         await grants.hear("settle", 0.4, 0.3)
@@ -183,7 +183,7 @@ def test_leave_that_comes_when_its_worker_is_lost_is_given_back() -> None:
 
     async def spend() -> Budget:
         budget = Budget(1.0)
-        one, other = (Grants(budget, [JUDGE], LocalPaces()) for _ in range(2))
+        one, other = (Grants(budget, [JUDGE], LocalPaces) for _ in range(2))
         await one.answer(1, "reserve", 0.9)
         waiting = asyncio.create_task(other.answer(1, "reserve", 0.8))
         await asyncio.sleep(0)
@@ -209,7 +209,7 @@ def test_a_pace_holds_over_workers_and_frees_what_a_lost_one_held() -> None:
 
     async def enter() -> list[bool]:
         paces = Two()
-        one, other = Grants(Budget(), [JUDGE], paces), Grants(Budget(), [JUDGE], paces)
+        one, other = (Grants(Budget(), [JUDGE], lambda: paces) for _ in range(2))
         (_, _, ticket, _), _ = [await one.answer(number, "enter", 0, 10) for number in range(2)]
         third, fourth = (asyncio.create_task(other.answer(number, "enter", 0, 10)) for number in range(2))
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -56,11 +56,12 @@ async def run_on_workers(
     concurrency: int = 16,
     retry: Sequence[Status] = REOPENED,
     on_progress: Progress | None = None,
-    paces: Paces | None = None,
+    paces: Callable[[], Paces] = LocalPaces,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Do what `judge.grading.run.run` does, on so many workers; `concurrency` is that of all of them together.
 
-    Without a number of workers it is the launcher that says how many.
+    Without a number of workers it is the launcher that says how many. `paces` is called once what earlier workers have left
+    is in the ledger, so that their requests of the last minute count.
 
     Raises:
         InputError: a judge, price or cluster that cannot work.
@@ -70,7 +71,7 @@ async def run_on_workers(
     judges = tuple(judges)
     named = [_name_judge(judge, budget) for judge in judges]
     plan = Plan(tuple(rubrics), tuple(named), samples)
-    grant = partial(Grants, budget, judges, paces or LocalPaces())
+    grant = partial(Grants, budget, judges, cache(paces))
     driver = _Driver(plan, launch(), ledger, grant, retry=retry, on_progress=on_progress)
     try:
         order = Order(

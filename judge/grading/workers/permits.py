@@ -111,7 +111,7 @@ class LeasedPaces:
 class Grants:
     """The driver's side for one worker: what it was given leave for and has not accounted for."""
 
-    def __init__(self, budget: Budget, judges: Sequence[Judge], paces: Paces) -> None:
+    def __init__(self, budget: Budget, judges: Sequence[Judge], paces: Callable[[], Paces]) -> None:
         self._budget = budget
         self._judges = judges
         self._paces = paces
@@ -159,4 +159,4 @@ class Grants:
             await self._pace(judge).leave(ticket, Outcome("other"))
 
     def _pace(self, judge: int) -> Pace:
-        return self._paces.of(self._judges[judge])
+        return self._paces().of(self._judges[judge])
