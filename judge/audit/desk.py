@@ -24,7 +24,7 @@ from judge.audit.reading import Reading
 from judge.audit.sight import Sight, draw_arm
 from judge.errors import InputError
 from judge.gold.model import Arm
-from judge.ledger.decisions import Matter, read_matters
+from judge.ledger.decisions import Matter, read_matters, stale_guidelines
 from judge.ledger.store import Head, Ledger
 from judge.rubrics.constitution import Constitution, load_constitution
 from judge.rubrics.loading import load_rubric
@@ -63,7 +63,12 @@ class Desk:
         self.setting = setting
         self.access = access
         self.queue = Queue(
-            setting.ledger, setting.gold / "labels", self._guideline, self._in_dispute, more=setting.more
+            setting.ledger,
+            setting.gold / "labels",
+            self._guideline,
+            self._in_dispute,
+            gaps=lambda: stale_guidelines(self.matters().values()),
+            more=setting.more,
         )
         self.labels = Labels(setting.gold)
         self.drafts = Drafts(setting.gold / "drafts")

@@ -335,6 +335,8 @@ def find_words(
     for one in words:
         place = one.message_id or messages.get(one.part or "", one.part or "")
         evidence = verify_quote(transcript, wanted, Quote(message=place, quote=one.quote))
+        if not place and evidence.match == "moved":  # no message was named that it could have moved from
+            evidence = verify_quote(transcript, wanted, Quote(message=evidence.message_id, quote=one.quote))
         if evidence.match == "absent":
             raise InputError(
                 f"evidence: {quoted(one.quote)} is not in the transcript; copy the words as they stand there"

@@ -48,9 +48,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"shown": visible, "line": one_line, "words": _words, "count": "{:,}".format}
+    environment.filters |= {"shown": visible, "line": one_line, "words": _words, "count": "{:,}".format, "when": _when}
     environment.globals |= {"tone": tone, "filters": FILTERS}
     return environment
+
+
+def _when(at: str) -> str:
+    """A time that an entry was made, to the minute: ours are all in UTC."""
+    return one_line(f"{at[:16].replace('T', ' ')} UTC")
 
 
 def _words(name: str) -> str:

@@ -14,6 +14,12 @@ from typing import Final, NamedTuple
 from judge.ledger.decisions import Matter
 
 SHOWN: Final = 5
+# What stands in every text about a verdict says nothing of what it is about.
+_COMMON: Final = frozenset(
+    "about after again all and any are because been before but can could did does for from had has have her him his into its "
+    "just more not nothing one only other our out over she should some such than that the their them then there these they "
+    "this those was were what when which who why will with would you your".split()
+)
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -60,4 +66,4 @@ def find_precedents(about: Matter, matters: Iterable[Matter], limit: int = SHOWN
 
 def _words(matter: Matter) -> set[str]:
     text = f"{matter.dispute.claim} {matter.decision.rationale if matter.decision else ''}"
-    return {word.casefold() for word in _WORD.findall(text)}
+    return {word.casefold() for word in _WORD.findall(text)} - _COMMON

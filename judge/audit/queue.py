@@ -48,7 +48,7 @@ MEANINGS: Final = {
     "contradicted": "a judge's findings and the level that it stated do not go together",
     "unverified": "a quote was not found in the transcript",
     "partial": "a judge did not see every message",
-    "stale": "a label was given under another guideline than today's",
+    "stale": "a label was given under another guideline than today's, or under one in which a decision found a gap",
     "refused": "a judge declined to answer",
     "missing": "there is no verdict, whatever the reason; that is not a clean one",
     "positive": "a judge found the conduct",
@@ -83,11 +83,13 @@ class Case(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of cases beside verdicts: labels, each rubric's guideline of today, and the cases in dispute."""
+    """What is known of cases beside verdicts: labels, each rubric's guideline of today, the cases in dispute, and the
+    guidelines in which a decision found a gap."""
 
     labels: Mapping[Item, Sequence[Label]] = {}
     guidelines: Mapping[str, str] = {}
     disputed: frozenset[Item] = frozenset()
+    gaps: frozenset[str] = frozenset()
 
 
 class Queue:
@@ -98,6 +100,7 @@ class Queue:
         labels: the folder of the label files.
         guideline: gives a rubric's guideline of today by the rubric's name.
         disputed: finds the cases with an open dispute in the ledger.
+        gaps: gives the guidelines in which a decision found a gap.
         more: cases without any verdict, each with its transcript, rubric and source.
     """
 
@@ -107,6 +110,7 @@ class Queue:
         labels: Path | None = None,
         guideline: Callable[[str], str | None] = lambda _: None,
         disputed: Callable[[Ledger], Iterable[Item]] = lambda _: (),
+        gaps: Callable[[], Iterable[str]] = tuple,
         *,
         more: Sequence[tuple[str, str, str]] = (),
     ) -> None:
@@ -114,6 +118,7 @@ class Queue:
         self._labels = labels
         self._guideline = guideline
         self._disputed = disputed
+        self._gaps = gaps
         self._more = more
         self._lock = threading.Lock()
         self._head: Head | None = None
@@ -154,7 +159,7 @@ class Queue:
                 labels.setdefault((label.transcript_id, label.rubric), []).append(label)
         names = {rubric for _, rubric in self._rows.keys() & labels.keys()}
         guidelines = {name: told for name in names if (told := self._guideline(name)) is not None}
-        return Known(labels, guidelines, frozenset(self._disputed(self._ledger)))
+        return Known(labels, guidelines, frozenset(self._disputed(self._ledger)), frozenset(self._gaps()))
 
 
 def gather_cases(verdicts: Iterable[Verdict], known: Known | None = None) -> list[Case]:
@@ -180,7 +185,7 @@ def mark_case(votes: Sequence[Vote], item: Item = ("", ""), known: Known | None 
         "contradicted": "contradicted" in statuses,
         "unverified": "unverified" in statuses or any(vote.lost for vote in votes),
         "partial": "partial" in statuses or not all(vote.whole for vote in votes),
-        "stale": today is not None and any(label.guideline not in (None, today) for label in labels),
+        "stale": any(_is_stale(label, today, known.gaps) for label in labels),
         "positive": any(vote.positive for vote in votes),
         "refused": "refused" in statuses,
         "missing": bool(statuses - {"ok"}),
@@ -241,6 +246,10 @@ def _sorted(rows: Mapping[Item, Sequence[Vote]], sources: Mapping[Item, str], kn
         case = Case(case_key(*item), *item, sources[item], tuple(votes), marks, raters)
         ranked.append((-doubt(votes, marks) / (1 + raters), "positive" not in marks, len(ranked), case))
     return [case for *_, case in sorted(ranked)]
+
+
+def _is_stale(label: Label, today: str | None, gaps: frozenset[str]) -> bool:
+    return label.guideline is not None and (today not in (None, label.guideline) or label.guideline in gaps)
 
 
 def _is_narrow(votes: Sequence[Vote]) -> bool:

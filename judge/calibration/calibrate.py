@@ -20,7 +20,7 @@ from judge.calibration.among_raters import Agreement, agreement
 from judge.calibration.annotator import annotator_report
 from judge.calibration.claims import Claims, below_chance, claims_of_judge
 from judge.calibration.estimate import Rate, measure_rates
-from judge.calibration.intervals import proportion
+from judge.calibration.intervals import clopper_pearson, proportion
 from judge.calibration.matching import (
     MISSING,
     Integers,
@@ -32,6 +32,8 @@ from judge.calibration.matching import (
     share_positive,
     take,
 )
+from judge.calibration.planning import further_items
+from judge.calibration.protocol import DEFAULTS
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.frozen import Frozen
 from judge.gold.votes import Voted
@@ -287,11 +289,40 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
         notes.append("suspect polarity: the judge is worse than chance, as when positive and negative are swapped")
     best_rival = "cannot be told from judges that do not read"
     area = found["balanced_accuracy"]
-    if area.low is not None and area.low <= 0.5:
+    if area.low is not None and area.low <= 0.5 and not below_chance(found):
         notes.append(f"on this gold the judge {best_rival} (balanced accuracy may be 0.5)")
     if one.reasons:
         notes.append(f"{sum(one.reasons.values())} of {len(one.said)} items have no verdict; see bounds")
+    notes += _towards_screening(acc.extremes(table)[0], clustered=one.clusters is not None)
     notes.append("precision, F1, kappa, alpha and AC1 hold at this gold's prevalence only")
+    return notes
+
+
+def _towards_screening(table: acc.Confusion, *, clustered: bool) -> list[str]:
+    """What more labels would change: how many take each error rate to what screening asks for, at its default gates.
+
+    `table` counts missing verdicts as wrong, as the gates do.
+    """
+    limits, notes = DEFAULTS["SCREENING"], []
+    for name, kind, hits, n, bound in (
+        ("sensitivity", "positives", table.tp, table.positives, limits.sensitivity_low),
+        ("specificity", "negatives", table.tn, table.negatives, limits.specificity_low),
+    ):
+        low, high = clopper_pearson(hits, n)
+        if low >= bound:
+            continue
+        if high < bound:
+            notes.append(
+                f"{name} is below {bound:g} beyond doubt (at most {high:.3f}), which screening asks for: more labels will not "
+                "change that, a better judge or a clearer rubric may"
+            )
+            continue
+        more, about = further_items(hits, n, bound), "at least " if clustered else ""
+        rate = "" if more.at_this_rate is None else f"{about}{more.at_this_rate:,} at this rate of mistakes, "
+        notes.append(
+            f"screening asks for {name} with a lower bound of {bound:g}, here it is {low:.3f}: further labelled {kind} that "
+            f"would do: {rate}{about}{more.if_all_right:,} without a mistake"
+        )
     return notes
 
 

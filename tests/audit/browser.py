@@ -30,7 +30,7 @@ from judge.audit.server import Setting, make_app
 from judge.ledger.chain import verify
 from judge.ledger.store import Ledger, open_ledger
 
-PATIENCE_S = 90  # only a bound: a loaded machine may need it, and nothing waits longer than it must
+PATIENCE_S = 45  # only a bound: a loaded machine may need it, and nothing waits longer than it must
 STILL = {"name": "prefers-reduced-motion", "value": "reduce"}
 _ARGUMENTS = (
     "--headless=new",
@@ -172,7 +172,7 @@ class Tab:
         row = "[...document.querySelectorAll('.row a')].find((e) => e.textContent.toLowerCase().includes(arguments[0]))"
         self.wait(f"{row} !== undefined", title)
         self.js(f"{row}.click()", title)
-        return self.wait_for("body.case")
+        return self.wait_for("#main[data-ready]")
 
     def width(self, pixels: int, height: int = 900, *, zoom: float = 1.0) -> Tab:
         """Make the window so wide; with zoom, everything is drawn larger on the same screen, as the browser's zoom does."""

@@ -211,6 +211,13 @@ def test_quote_of_a_claim_is_kept_with_its_place(bench: Bench) -> None:
     assert (quote.match, quote.part, quote.start, quote.end) == ("exact", "m2.3", start, start + len(WORDS))
 
 
+def test_quote_without_a_message_is_found_where_it_is(bench: Bench) -> None:
+    """Nobody said where it stands, so it has not moved."""
+    open_dispute(bench, evidence=[{"quote": WORDS}])
+    ((quote,),) = [one.dispute.evidence for one in read_matters(bench.ledger).values()]
+    assert (quote.match, quote.message_id) == ("exact", "m2")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -261,6 +268,18 @@ def test_decision_says_what_became_doubtful(bench: Bench) -> None:
         "guideline": bench.rubric.guideline_sha256,
     }
     assert list(stale_guidelines(read_matters(bench.ledger).values())) == [bench.rubric.guideline_sha256]
+
+
+def test_labels_under_a_guideline_with_a_gap_are_listed_as_stale(bench: Bench) -> None:
+    """Once a decision found the gap, cases that were labelled under it stand under the filter for stale guidelines."""
+    assert bench.browser("pavel", "label").post(f"{case_of(bench)}/label", LOOK).status == 201
+    address = open_dispute(bench)
+    look(bench, address)
+    reader = bench.browser("ines")
+    key = case_of(bench)
+    assert key not in reader.get("/", "show=stale").text
+    assert decide(bench, address, by="olga", guideline_gap=True).status == 201
+    assert key in reader.get("/", "show=stale").text
 
 
 def test_certificates_on_the_transcript_become_doubtful(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from judge.errors import InputError
 from judge.transcripts import Limits, Transcript, Unreadable, iter_transcripts
+from judge.transcripts.canonical import decode, encode
 from judge.transcripts.harness import READERS, reader
 from judge.transcripts.reading import read_opened
 from judge.transcripts.source import Opened
@@ -108,6 +110,8 @@ def test_only_typed_errors_escape(path: Path, tmp_path: Path) -> None:
         begun = time.perf_counter()
         for item in iter_transcripts([target], limits=LIMITS):  # detection included
             assert isinstance(item, Transcript | Unreadable)
+            if isinstance(item, Transcript):  # readers build without validating: every field must fit all the same
+                decode(orjson.loads(encode(item)), "mutant")
         try:
             for item in read_opened(Opened(target, "mutant", LIMITS), reader(original)):  # and as if it were named
                 assert isinstance(item, Transcript | Unreadable)

@@ -255,7 +255,7 @@ function pick(input) {
   input.checked = true;
   input.scrollIntoView({ block: "nearest" });
   changed(form);
-  tell(input.closest("label").textContent.trim());
+  tell(one("span", input.closest("label")).textContent);
 }
 Object.assign(keys, {
   e: mark,

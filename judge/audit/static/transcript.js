@@ -88,7 +88,11 @@ export function rangesIn(part, needle, flags = "gu") {
 }
 
 // Quotes are links in the panel that know their turn: whatever is not fetched yet can still be gone to.
-const quotes = () => all(".vote[open] blockquote a[data-turn], .evidence a[data-turn]");
+// Those of the vote that is open, or of every vote where that one has none, and what was marked in a form.
+function quotes() {
+  const open = all(".vote[open] blockquote a[data-turn], .evidence a[data-turn]");
+  return open.length ? open : all(".vote blockquote a[data-turn]");
+}
 function order(links) {
   return links.map((link) => [Number(link.dataset.turn), link]).sort((a, b) => a[0] - b[0]).map(([, link]) => link);
 }
@@ -102,6 +106,7 @@ function stepEvidence(by) {
 }
 async function goTo(link) {
   const name = link.hash.slice(1);
+  unfold(link);
   await show(Number(link.dataset.turn), (article) => one(`[id="${name}"]`, article));
   all(".at").forEach((mark) => mark.classList.remove("at"));
   const anchor = document.getElementById(name);
@@ -126,9 +131,8 @@ async function arrive() {
   const target = /^[a-z][a-z0-9-]*$/.test(name) && name !== "main" && document.getElementById(name);
   if (target) {
     unfold(target);
-    target.scrollIntoView({ block: "nearest" });
-    const summary = one("summary", target);
-    if (summary) summary.focus({ preventScroll: true });
+    target.scrollIntoView({ block: name === "panel" ? "start" : "nearest" });
+    (one("summary", target) || target).focus({ preventScroll: true });
   }
 }
 window.addEventListener("hashchange", arrive);
@@ -298,3 +302,5 @@ Object.assign(keys, {
   N: () => (searching() ? stepHit(-1) : undefined),
   p: () => lastCase(),
 });
+
+main.dataset.ready = "yes";
