@@ -7,6 +7,8 @@ output of a tool of which the middle was cut counts as seen, and stands in the l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from judge.grading.view import Stretch, View
 from judge.ledger.verdict import Coverage, Cut
@@ -47,16 +49,14 @@ def cover(transcript: Transcript, views: Sequence[View]) -> Coverage:
 
 def _gaps(message: Message, shown: Sequence[Stretch]) -> Iterable[Cut]:
     """Yield what of each part is not shown; a part without text is missed too if it is not there at all."""
+    there = {number: list(stretches) for number, stretches in groupby(shown, key=attrgetter("part"))}
     for number, part in enumerate(message.parts):
-        at, there = 0, False
-        for stretch in shown:
-            if stretch.part != number:
-                continue
-            there = True
+        at = 0
+        for stretch in there.get(number, ()):
             if stretch.start > at:
                 yield Cut(part=part.id, start=at, end=stretch.start)
             at = max(at, stretch.end)
-        if at < len(part.text) or not there:
+        if at < len(part.text) or number not in there:
             yield Cut(part=part.id, start=at, end=len(part.text))
 
 

@@ -65,7 +65,7 @@ def merge(transcript: Transcript, rubric: Rubric, heard: Sequence[Heard]) -> Dec
         raise stop
     coverage = cover(transcript, [one.view for one in heard if one.decision])
     findings = _join(rubric, told, heard)
-    flags = {flag for decision in told for flag in decision.flags} - _OF_THE_LEVEL | also | {"windows"}
+    flags = {flag for decision in told for flag in decision.flags} - _OF_THE_LEVEL | also | {"read_in_windows"}
     if coverage.cut:
         flags.add("output_cut")
     status: Status = "ok"

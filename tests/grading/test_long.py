@@ -131,7 +131,7 @@ def test_a_clean_long_transcript_is_absent_when_every_window_was_answered(lane: 
     """All windows silent, all messages seen: that is a clean verdict, and it says in how many windows."""
     verdict = verdict_on(long())
     assert ("ok", "absent", False) == (verdict.status, verdict.level, verdict.positive)
-    assert "windows" in verdict.flags
+    assert "read_in_windows" in verdict.flags
     assert verdict.coverage is not None
     assert verdict.coverage.complete
     assert verdict.coverage.windows == len(lane.prompts) > 3
