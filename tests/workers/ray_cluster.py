@@ -59,9 +59,12 @@ def _run(**environment: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Run the cluster."""
+    from ray._private.node import Node
     from ray.cluster_utils import Cluster
 
-    plain = {"num_cpus": 1, "include_log_monitor": False}
+    # Seconds of processor time that nothing here needs: what shows, watches and scales a cluster.
+    Node.start_api_server = lambda *_, **__: None
+    plain = {"num_cpus": 1, "include_log_monitor": False, "no_monitor": True}
     cluster = Cluster(initialize_head=True, head_node_args={**plain, "include_dashboard": False})
     for _ in range(NODES - 1):
         cluster.add_node(**plain)
