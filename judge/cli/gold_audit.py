@@ -118,7 +118,8 @@ def run_audit(
     workspace: Path | None,
 ) -> list[GoldAudit]:
     """Audit labels and the judges matched with them, with the transcripts at hand (`held`) and those of the sources named."""
-    from judge.calibration.audit import Texts, audit_gold
+    from judge.calibration.audit import audit_gold
+    from judge.calibration.audit_texts import Texts
 
     unreadable: list[Unreadable] = []
     every = [*held, *read_sources(transcripts or (), None, unreadable)]

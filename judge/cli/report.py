@@ -67,9 +67,11 @@ def report(
     from datetime import UTC, datetime
     from importlib.metadata import version
 
+    from judge.calibration.anchoring import measure_anchoring
     from judge.calibration.certificate import verify_certificate
     from judge.gold.labels import read_labels
     from judge.ledger.decisions import tell_standing
+    from judge.report.figures import tell_anchoring
     from judge.report.gather import Origin, gather
 
     if md and json:
@@ -77,9 +79,10 @@ def report(
     # A report is built from many small objects that all stay: collecting would walk them again and again for nothing.
     gc.disable()
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
+    known = read_labels(*labels) if labels else []
     found = gather(
         rows,
-        read_labels(*labels) if labels else (),
+        known,
         title=title,
         by=by or (),
         scales=load_scales({row.rubric for row in rows}, workspace),
@@ -93,9 +96,10 @@ def report(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("transcript-judge"),
     )
-    note = tell_standing(rows, read_standing(verdicts, ledger, workspace))
-    if note is not None:
-        found = found.model_copy(update={"notes": (*found.notes, note)})
+    standing = tell_standing(rows, read_standing(verdicts, ledger, workspace))
+    notes = [*([standing] if standing else []), *tell_anchoring(measure_anchoring(rows, known))]
+    if notes:
+        found = found.model_copy(update={"notes": (*found.notes, *notes)})
     if csv is not None:
         from judge.report.tables import write_csv
 

@@ -224,7 +224,8 @@ def _render_part(part: Part, mark: str, view: View, stretches: list[tuple[int, i
     for start, end in stretches:
         if start > at:
             lines.append(f"{mark}.{part.id} ~ {_describe_gap(part, at, start, view)}")
-        lines.extend(f"{mark}.{part.id}| {line}" for line in visible(part.text[start:end]).split("\n"))
+        prefix = f"{mark}.{part.id}| "
+        lines.append(prefix + visible(part.text[start:end]).replace("\n", f"\n{prefix}"))
         at = end
     if at < len(part.text):
         lines.append(f"{mark}.{part.id} ~ {_describe_gap(part, at, len(part.text), view)}")

@@ -44,7 +44,7 @@ _SCHEMA = 1_000
 _OVERLAP: Final = 1 / 8
 _TASK: Final = 1 / 8
 _CALLS: Final = 1 / 8
-_KEPT_PLANS: Final = 16
+_KEPT_PLANS: Final = 256
 
 
 def plan_views(transcript: Transcript, rubric: Rubric, judge: Judge) -> tuple[View, ...]:

@@ -6,9 +6,10 @@ No estimate is printed without its interval or the reason why there is none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from string import ascii_lowercase
 
+from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
 from judge.calibration.claims import Claims
 from judge.calibration.differences import Comparison
@@ -69,6 +70,17 @@ def tell_methods(letters: Mapping[str, str], indent: str) -> Iterator[str]:
     """What each letter stands for."""
     for how, letter in letters.items():
         yield style(f"{indent}{letter}: {how}", "dim")
+
+
+def tell_anchoring(found: Iterable[Anchoring]) -> Iterator[str]:
+    """One sentence per judge and rubric: how often raters agreed with it who saw its verdict before the label, and after."""
+    for one in found:
+        before, after, gap = (one.statistics[name] for name in ("before", "after", "anchoring"))
+        yield (
+            f"{one_line(one.rubric)}, {one_line(one.judge)}: raters agree with the judge where its verdict was shown before the "
+            f"label {format_statistic(before, percent=True)}, after it {format_statistic(after, percent=True)}; "
+            f"difference {format_statistic(gap, percent=True)}"
+        )
 
 
 def describe_calibration(one: Calibration) -> Iterator[str]:

@@ -62,3 +62,13 @@ def test_several_labels_on_one_transcript_are_one_cluster() -> None:
     (found,) = measure_anchoring([verdict(1)], labels)
     assert found.raters == 20
     assert (found.statistics["before"].estimate, found.statistics["before"].low) == (1.0, None)
+
+
+def test_report_says_it_beside_its_figures() -> None:
+    """One sentence names both shares, their difference, and n of each."""
+    from judge.report.figures import tell_anchoring
+
+    labels = [label(n, "enacted" if n % 3 else "absent", "before" if n < 10 else "after") for n in range(20)]
+    (told,) = tell_anchoring(measure_anchoring([verdict(number) for number in range(20)], labels))
+    assert "before the label 60.00%" in told
+    assert told.count("(n ") == 3

@@ -13,7 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
-from judge.calibration.audit import GoldAudit, Texts, audit_gold
+from judge.calibration.audit import GoldAudit, audit_gold
+from judge.calibration.audit_texts import Texts
 from judge.calibration.comparison import fisher_exact
 from judge.calibration.duplicates import find_twins
 from judge.calibration.matching import match
