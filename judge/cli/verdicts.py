@@ -51,7 +51,7 @@ def verdicts(
     """
     from judge.ledger.decisions import find_doubts, find_standing, read_matters
     from judge.report.terminal import headline
-    from judge.text import counted
+    from judge.text import counted, one_line
 
     with open_existing_ledger(ledger, workspace) as book:
         select = _select(rubric, model, level, status, transcript, positive)
@@ -70,7 +70,7 @@ def verdicts(
                 print_json(verdict.model_dump(mode="json") | _told(mark, doubt))
             else:
                 told = mark.text if mark else _DOUBTED if doubt else None
-                print(headline(verdict) + (f"  [{told}]" if told else ""))
+                print(headline(verdict) + (f"  [{one_line(told, 160)}]" if told else ""))
     say(counted(count, "verdict"), quiet=quiet or json)
 
 
