@@ -294,3 +294,23 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(
         assert len(present) == ledger.kinds()["verdict"]
         assert acknowledged <= present
         assert acknowledged
+
+
+def test_disputes_and_links_are_the_same_here(ledger: Ledger) -> None:
+    """Disputes are folded from this back end as from SQLite, and an entry's link can be taken out of its chain."""
+    from judge.ledger.bundle import take_entries
+    from judge.ledger.chain import link
+    from judge.ledger.decisions import stand
+    from ledger.test_decisions import VERDICTS as DISPUTED
+    from ledger.test_decisions import decision, dispute
+
+    assert ledger.last_verdict() == 0
+    ledger.append(DISPUTED)
+    ledger.append([dispute("d1"), decision("d1")])
+    assert ledger.last_verdict() == len(DISPUTED)
+    assert stand(ledger)[DISPUTED[0].verdict_id].state == "overturned"
+    taken = take_entries(ledger, DISPUTED[0].verdict_id)
+    assert [one.kind for one in taken] == ["verdict", "dispute", "decision"]
+    for one in taken:
+        linked = link(bytes.fromhex(one.previous), one.seq, one.kind, one.key, one.body.encode())
+        assert linked.hex() == one.sha256
