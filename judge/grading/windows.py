@@ -36,7 +36,7 @@ LEAST_WINDOW: Final = 2_000
 
 #: Changes with any change here that could divide the same transcript differently.
 RULES: Final = "judge.windows/1"
-# The rubric's question takes this much in every plan, so that all rubrics share the windows that a provider caches.
+# The rubric's question takes this much, where there is room, so that all rubrics share the windows that a provider caches.
 _QUESTION = 4_000
 _COMPLAINT = 3_000
 _SCHEMA = 1_000
@@ -66,11 +66,11 @@ def read_context(judge: Judge) -> int | None:
 
 
 def window_tokens(rubric: Rubric, judge: Judge) -> int:
-    """Return how many tokens of transcript fit beside the instructions, the question and room for two answers."""
+    """Return how many tokens of transcript fit beside the instructions, the question, an answer and a question about that."""
     context = read_context(judge) or DEFAULT_CONTEXT
-    question = max(_QUESTION, _question_tokens(rubric))
-    taken = _instruction_tokens() + question + _SCHEMA + _COMPLAINT + 2 * judge.max_tokens
-    return max(LEAST_WINDOW, context - int(taken))
+    question = max(_question_tokens(rubric), min(_QUESTION, context / 16))
+    again = min(judge.max_tokens + _COMPLAINT, context / 8)
+    return max(LEAST_WINDOW, int(context - _instruction_tokens() - question - _SCHEMA - judge.max_tokens - again))
 
 
 def transcript_tokens(transcript: Transcript, hidden: frozenset[str] = frozenset()) -> float:

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from build import RUBRIC, call, transcript
 from judge.grading.coverage import cover
 from judge.grading.judges import Judge
-from judge.grading.pieces import Measured
-from judge.grading.prompt import Boundary, render_transcript
+from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
 from judge.grading.tokens import estimate_most
 from judge.grading.view import View
 from judge.grading.windows import DEFAULT_CONTEXT, plan_views, read_context, split, window_tokens
 from judge.ledger.verdict import Coverage, Cut
+from judge.rubrics.loading import load_rubrics
 from judge.transcripts.model import Transcript
 
 BOUNDARY = Boundary("f" * 32, "qwerty")
@@ -203,7 +203,8 @@ def test_hidden_reasoning_takes_no_room() -> None:
 def test_every_rubric_has_the_same_windows() -> None:
     """Rubrics with questions of ordinary length share the windows, so that a provider can cache their prompts."""
     other = RUBRIC.model_copy(update={"question": "Is it so? " * 100})
-    assert window_tokens(RUBRIC, JUDGE) == window_tokens(other, JUDGE)
+    wide = JUDGE.model_copy(update={"context": 64_000})
+    assert window_tokens(RUBRIC, wide) == window_tokens(other, wide)
 
 
 def test_the_context_is_as_given_or_known_or_assumed() -> None:
@@ -215,9 +216,13 @@ def test_the_context_is_as_given_or_known_or_assumed() -> None:
 
 
 def test_a_plan_takes_less_room_than_it_is_given() -> None:
-    """The transcript, the rest of the prompt and two answers fit the context together."""
-    assert window_tokens(RUBRIC, JUDGE) + 2 * JUDGE.max_tokens < 20_000
-    assert Measured(transcript(("user", "x"))).total > 0
+    """Instructions, question, window and an answer fit the context together, by the estimate from above."""
+    for rubric in load_rubrics(["default"]):
+        for context in (20_000, 64_000, 200_000):
+            judge = JUDGE.model_copy(update={"context": context})
+            rest = estimate_most(INSTRUCTIONS + WINDOW_INSTRUCTIONS) + estimate_most(render_question(rubric))
+            assert rest + window_tokens(rubric, judge) + judge.max_tokens < context
+            assert window_tokens(rubric, judge) > context / 2
 
 
 ORDINARY = {
