@@ -28,7 +28,7 @@ from judge.frozen import Frozen
 from judge.gold.votes import Voted
 from judge.rubrics.model import Scale
 
-_CHANCE = 0.05  # p below which a judge beats a rival
+_CHANCE = 0.05  # adjusted p below which a judge beats a rival
 
 
 class Beaten(Frozen):
@@ -142,46 +142,6 @@ def _audit_one(
     )
 
 
-def look_for_circles(table: Ratings, judges: Sequence[Matched]) -> Iterable[Discovery]:
-    """Raters who are judges under test, and raters who always say what most of the judges say."""
-    for judge in judges:
-        if judge.judge in table.raters:
-            text = f"circular: {judge.judge} is a judge under test and one of the raters"
-            yield Discovery(code="circular", weight="fault", text=text)
-    if len(judges) < 3:
-        return
-    said = np.stack([judge.said for judge in judges], axis=1)
-    lead = (said == 1).sum(axis=1) - (said == 0).sum(axis=1)
-    signs = binary(table, table.codes)
-    for column, rater in enumerate(table.raters):
-        mine = signs[:, column]
-        both = (mine != MISSING) & (lead != 0)
-        if both.sum() < 30:
-            continue
-        vote = float((mine[both] == (lead[both] > 0)).mean())
-        # Judges that agree with each other on everything leave the vote no better than any of them.
-        single = max(float((said[both, k] == mine[both]).mean()) for k in range(said.shape[1]))
-        if vote >= _VOTES and vote > single:
-            text = f"circular: {rater} says what most of the judges say on {vote:.1%} of the items, more than any one of them"
-            yield Discovery(code="circular", weight="fault", text=text, figures={"vote": vote, "best judge": single})
-
-
-def _disagreement(signs: Integers) -> float | None:
-    """How often two ratings of one item differ."""
-    ones, zeros = (signs == 1).sum(axis=1), (signs == 0).sum(axis=1)
-    n = ones + zeros
-    pairs = float((n * (n - 1)).sum())
-    return float((2 * ones * zeros).sum()) / pairs if pairs else None
-
-
-def _from_others(truth: Integers, values: Any) -> Integers:
-    """What the other items with the same value say: 1, 0, or -1 where there is none, or they are tied."""
-    _, index = np.unique(values, return_inverse=True)
-    totals, positives = np.bincount(index), np.bincount(index, weights=truth)
-    others, yes = totals[index] - 1, positives[index] - truth
-    return np.where((others == 0) | (2 * yes == others), MISSING, 2 * yes > others).astype(np.int64)
-
-
 def _beside(judge: Matched, rivals: Sequence[Rival], truth: Integers, there: Any) -> Beaten:
     """The judge and the best rival on the same items; a missing verdict is wrong."""
     gold, said = truth[there], judge.said[there]
@@ -229,18 +189,3 @@ def _say_beaten(one: Beaten) -> Discovery:
 
 def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
-
-
-def _flatten(transcript: Transcript) -> dict[str, str]:
-    """Every scalar outside the conversation by its path; empty values are as good as absent."""
-    found: dict[str, str] = {}
-    stack: list[tuple[str, Any]] = [("withheld", transcript.withheld), ("run", transcript.run)]
-    while stack:
-        place, value = stack.pop()
-        if isinstance(value, dict):
-            stack += [(f"{place}.{name}", each) for name, each in value.items()]
-        elif isinstance(value, list):
-            found[place] = str(len(value)) if value else ""
-        elif value is not None:
-            found[place] = str(value)
-    return found

@@ -29,7 +29,8 @@ def describe_audit(one: GoldAudit) -> Iterator[str]:
         yield f"    {rival.name:<18} {shown}  ({one_line(rival.rule, 120)})"
     for judge in one.judges:
         says = "beats" if judge.beats else "DOES NOT BEAT"
+        adjusted = f", {judge.p_adjusted:.2g} of all that were compared" if judge.p_adjusted != judge.p else ""
         yield (
             f"  {one_line(judge.judge)} {says} {judge.rival}: right alone on {judge.only_judge_right} items, wrong alone on "
-            f"{judge.only_rival_right} of {judge.n} (p {judge.p:.2g})"
+            f"{judge.only_rival_right} of {judge.n} (p {judge.p:.2g}{adjusted})"
         )
