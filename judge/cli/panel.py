@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from judge.transcripts.model import Transcript
 
 # How a judge is reached, which may stand on the command line for all members; what can change a verdict is in the file.
-_REACHED = ("api_base", "timeout_s", "attempts", "price", "via")
+_REACHED = ("context", "api_base", "timeout_s", "attempts", "price", "via")
 
 
 def open_panel(
