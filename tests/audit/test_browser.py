@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from selenium.webdriver.common.keys import Keys
 
 from audit.asking import JUDGE, REASON, WORDS
 from audit.browser import Chrome, Desktop, Tab, start_desktop
+from build import transcript
 from judge.audit.queue import FILTERS
 from judge.gold.labels import latest, read_labels
 from judge.gold.model import Label
+from judge.ledger.store import open_ledger
+from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
+from judge.rubrics.loading import load_rubric
+from judge.transcripts.reading import read
 
 CASE = "coercive"
 READY = "form[data-ready]"
@@ -283,3 +292,85 @@ def test_draft_survives_the_end_of_the_server(chrome: Chrome, tmp_path: Path) ->
     with start_desktop(chrome, tmp_path) as again:
         tab = again.tab("tomas", "label").open_case(CASE).wait_for(READY)
         assert tab.js("return document.querySelector('[name=level]:checked').value") == "attempted"
+
+
+@pytest.fixture
+def long(chrome: Chrome, tmp_path: Path) -> Iterator[Desktop]:
+    """A page on a transcript of 1,000 turns with a quote in turn 900."""
+    write_long(tmp_path, 1_000)
+    with start_desktop(chrome, tmp_path) as here:
+        yield here
+        here.check()
+
+
+def write_long(folder: Path, count: int) -> None:
+    """A transcript of so many turns, and a verdict that quotes one of the last and did not see the second half."""
+    rubric = load_rubric("coercive-leverage")
+    made = transcript(*((("user", "target")[n % 2], f"line {n} of the talk") for n in range(1, count + 1)))
+    path = folder / "run.jsonl"
+    made = made.model_copy(update={"source": made.source.model_copy(update={"uri": str(path)})})
+    path.write_bytes(made.model_dump_json(by_alias=True).encode() + b"\n")
+    (about,) = read(path)
+    at = count - count // 10
+    quote = Evidence(
+        message_id=f"m{at}", quote=f"line {at}", match="exact", start=0, end=len(f"line {at}"), part=f"m{at}.1", admissible=True
+    )  # fmt: skip
+    row = Verdict(
+        verdict_id="v1", transcript_id=about.id, source=about.source.label, rubric=rubric.id, judge="one", level="enacted",
+        positive=True, findings=(Finding(criterion="directed", met="met", evidence=(quote,)),),
+        coverage=Coverage(seen=count // 2, total=count, unseen=(f"m{count // 2 + 1}-m{count}",)),
+    )  # fmt: skip
+    with open_ledger(folder / "ledger.db") as book:
+        book.append([row])
+
+
+def test_long_transcript_arrives_as_it_is_read(long: Desktop) -> None:
+    """A long transcript comes in stretches: a jump, a quote and a search each bring theirs, with marks and all."""
+    tab = long.tab("mira", "read").open_case(CASE)
+    here = "document.querySelectorAll('.turn').length"
+    assert tab.js(f"return {here}") < 1_000
+    tab.press("]").wait("document.querySelector('mark.at') !== null")
+    assert (tab.turn(), tab.text("mark.at")) == ("t900", "line 900")
+    assert "not seen by any" in tab.text("#t900")
+    tab.press("g", "450", Keys.ENTER).wait("document.activeElement.id === 't450'")
+    tab.press("j").wait("document.activeElement.id === 't451'")
+    tab.press("k", "k").wait("document.activeElement.id === 't449'")
+    tab.press("/").press("line 777").wait("document.querySelector('#found').textContent === '1 of 1'")
+    tab.wait("document.querySelector('#t777') !== null")
+    assert tab.js(f"return {here}") < 1_000
+    box = "document.querySelector('#t777').getBoundingClientRect()"
+    tab.wait(f"{box}.top >= 0 && {box}.bottom <= innerHeight")
+
+
+def test_scrolling_brings_what_comes_into_sight(long: Desktop) -> None:
+    """Whoever scrolls to the end sees the last turn, and the minimap shows where that is."""
+    tab = long.tab("tomas", "label").open_case(CASE)
+    tab.js("scrollTo(0, document.documentElement.scrollHeight)")
+    tab.wait("scrollTo(0, 1e9) || document.querySelector('#t1000') !== null")
+    tab.wait("Number(document.querySelector('.here').getAttribute('y')) > 900")
+    assert "not seen by" not in tab.text()
+
+
+def test_exported_case_is_a_page_that_needs_nothing(desktop: Desktop, tmp_path: Path) -> None:
+    """The one-file page of a verdict opens from disk, shows the quote in place, and neither runs nor fetches anything."""
+    page = tmp_path / "case.html"
+    command = [
+        sys.executable,
+        "-m",
+        "judge",
+        "show",
+        "v1",
+        "--html",
+        "--to",
+        str(page),
+        "--ledger",
+        str(tmp_path / "ledger.db"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    desktop.requests()
+    desktop.chrome.driver.get(page.as_uri())
+    tab = Tab(desktop.chrome, "")
+    assert WORDS in tab.text("mark")
+    assert REASON in tab.text()
+    assert tab.js("return document.scripts.length") == 0
+    assert desktop.requests() == [page.as_uri()]
