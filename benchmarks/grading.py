@@ -1,8 +1,10 @@
-"""Verdicts per second and client processor time, beside instructor + litellm as shipped, the ideal, and bare aiohttp.
+"""Verdicts per second and client processor time, beside instructor + litellm as shipped, the ideal, bare aiohttp and Scout.
 
 Every client asks the same server (a process of its own, on loopback) the same prompts with the same answer schema. The
 ideal is calls x latency / concurrency. Rounds of the clients take turns, so that a busy moment of the machine doesn't hit
-one of them alone; the medians are printed.
+one of them alone; the medians are printed. Inspect Scout asks the same server about transcripts of the same size, with one
+yes-or-no question instead of a rubric, in an environment of its own (`benchmarks.peers`) and in the first cell alone, since
+its processor time does not depend on latency.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from benchmarks.peers import INSPECT, SCOUT, peer_python
 from tests.servers.launch import Running, start_server
 
 
@@ -29,7 +33,10 @@ class Cell(NamedTuple):
     latency_s: float
 
 
-CELLS = tuple(Cell(concurrency, latency_s) for latency_s in (0.0, 0.5) for concurrency in (64, 256))
+CELLS = (Cell(64, 0.0), Cell(256, 0.0), Cell(64, 0.5), Cell(256, 0.5), Cell(256, 5.0))
+WAVES = 4  # where there is latency: of so many, one is spent on getting all requests on their way
+SCOUT_CALLS = 64
+OPENAI = "openai==3.54.0"  # without which Scout cannot speak to a server of this form
 # What is printed for each client, and how many calls per round are enough for a steady figure.
 CLIENTS = {
     "floor": ("aiohttp + orjson", 1024),
@@ -70,10 +77,28 @@ def worker(name: str, base_url: str, chars: int) -> Iterator[Worker]:
 
 def calls_for(name: str, cell: Cell) -> int:
     """Return how many calls a round makes: whole waves where there is latency."""
-    enough = CLIENTS[name][1]
-    if not cell.latency_s:
-        return enough
-    return cell.concurrency * max(2, min(4, enough // cell.concurrency))
+    return WAVES * cell.concurrency if cell.latency_s else CLIENTS[name][1]
+
+
+def scout(server: Running, cell: Cell, chars: int) -> dict[str, Any] | None:
+    """Return what Inspect Scout needs for the same, None (and the reason printed) where it cannot be had."""
+    python = peer_python(INSPECT, SCOUT, OPENAI)
+    if python is None:
+        return None
+    import litellm
+
+    # Scout counts tokens with tiktoken, which would download what litellm carries.
+    encodings = Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers"
+    command = [str(python), str(Path(__file__).with_name("_grading_peer.py")), server.base_url]
+    command += [str(SCOUT_CALLS), str(chars), str(cell.concurrency)]
+    server.reset(latency_s=cell.latency_s, answer="It stands in the text.\n\nANSWER: yes")
+    environment = {**os.environ, "TIKTOKEN_CACHE_DIR": str(encodings)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=900)
+    said: dict[str, Any] = orjson.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"valid": 0}
+    if said["valid"] != SCOUT_CALLS:
+        print(f"  Inspect Scout: not timed: {(done.stderr.strip().splitlines() or ['no answers'])[-1][:160]}")
+        return None
+    return said
 
 
 def measure(server: Running, workers: dict[str, Worker], cell: Cell, rounds: int) -> dict[str, list[dict[str, Any]]]:
@@ -99,8 +124,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--chars", type=int, default=4000, help="characters of text per transcript")
+    parser.add_argument("--chars", type=int, default=18_000, help="characters of text per transcript")
     parser.add_argument("--client", action="append", choices=list(CLIENTS))
+    parser.add_argument("--cell", action="append", type=int, choices=range(len(CELLS)), help="only these, from 0")
     given = parser.parse_args(arguments or [])
     names = given.client or list(CLIENTS)
     with ExitStack() as stack:
@@ -108,8 +134,11 @@ def main(arguments: list[str] | None = None) -> None:
         workers = {name: stack.enter_context(worker(name, server.base_url, given.chars)) for name in names}
         for client in workers.values():
             client.run(32, 16)
-        for cell in CELLS:
-            _print(cell, measure(server, workers, cell, given.rounds))
+        for cell in [CELLS[number] for number in given.cell or range(len(CELLS))]:
+            seen = measure(server, workers, cell, given.rounds)
+            _print(cell, seen)
+            if cell == CELLS[0] and not given.client and (said := scout(server, cell, given.chars)):
+                _print_scout(said, seen)
 
 
 def _print(cell: Cell, seen: dict[str, list[dict[str, Any]]]) -> None:
@@ -135,6 +164,15 @@ def _print(cell: Cell, seen: dict[str, list[dict[str, Any]]]) -> None:
             str(rounds[0]["calls"]),
         )
         print(f"  {CLIENTS[name][0]:34}" + "".join(f"{figure:>11}" for figure in figures), flush=True)
+
+
+def _print_scout(said: dict[str, Any], seen: dict[str, list[dict[str, Any]]]) -> None:
+    each = 1000 * said["cpu_s"] / said["calls"]
+    ours = statistics.median(1000 * one["cpu_s"] / one["calls"] for one in seen["direct"])
+    print(
+        f"  {'Inspect Scout, llm_scanner':34}{said['calls'] / said['wall_s']:>11.0f}{'-':>11}{each:>11.2f}; "
+        f"the direct lane takes {ours / each:.2f} of that"
+    )
 
 
 if __name__ == "__main__":
