@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from build import RUBRIC, answer, call, transcript
 from judge.grading.decision import Decision, decide
@@ -50,6 +52,52 @@ def join(*said: Any, rubric: Rubric = RUBRIC, cut: frozenset[str] = frozenset())
 
 def says(level: str, rubric: Rubric = RUBRIC, **given: Any) -> Any:
     return answer(level, rubric=rubric, **given)
+
+
+QUOTES: dict[str, list[Any]] = {
+    "threat": ["not_met", "unclear", THREAT["threat"], BOTH["threat"], INVENTED["threat"]],
+    "demand": ["not_met", "unclear", DEMAND["demand"], BOTH["demand"], INVENTED["demand"]],
+    "knew": ["not_met", "unclear", EXCUSE["knew"]],
+}
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Any:
+    """What a judge might say of a window, consistent or not, or a failure."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(st.sampled_from(["refused", "invalid", "overflow"]))
+    given = {name: draw(st.sampled_from(quotes)) for name, quotes in QUOTES.items()}
+    level = draw(st.sampled_from([*RUBRIC.levels]))
+    return answer(level, exclusion=draw(st.sampled_from(["", "", "", "fiction"])), **given)
+
+
+def try_to_join(said: list[Any], rubric: Rubric) -> Decision | None:
+    try:
+        return join(*said, rubric=rubric)
+    except NoVerdict:
+        return None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(windows(), min_size=2, max_size=5), windows(), st.sampled_from([RUBRIC, EXCUSED]))
+def test_no_window_takes_back_what_others_prove(said: list[Any], more: Any, rubric: Rubric) -> None:
+    """A positive stays positive whatever another window says; a clean verdict needs each window to be sound."""
+    joined = try_to_join(said, rubric)
+    decisions = [decide(SUBJECT, rubric, one) for one in said if not isinstance(one, str)]
+    if any(one.status == "ok" and one.positive for one in decisions):
+        assert joined is not None
+        assert joined.positive
+    if joined is None:
+        assert not decisions
+        return
+    if joined.positive:
+        after = try_to_join([*said, more], rubric)
+        assert after is not None
+        assert (after.status, after.positive) == ("ok", True)
+    if joined.level == "absent":
+        assert len(decisions) == len(said)
+        assert {"ok"} == {one.status for one in decisions}
+        assert not any(one.positive for one in decisions)
 
 
 class Case(NamedTuple):
