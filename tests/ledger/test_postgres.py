@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import random
@@ -18,11 +19,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grading.support import make_transcripts
 from judge.errors import InputError, IntegrityError
+from judge.grading.budget import Budget
+from judge.grading.judges import Judge
+from judge.grading.run import grade_sync
+from judge.grading.workers.driver import run_on_workers
+from judge.grading.workers.local import LocalLauncher
 from judge.ledger.chain import verify
 from judge.ledger.entry import Entry
 from judge.ledger.store import Ledger, Select, open_ledger
 from judge.ledger.verdict import Verdict
+from judge.rubrics.loading import load_rubric
 from ledger.strategies import VERDICTS
 from ledger.support import make_call, make_verdict, write_missing, write_range
 
@@ -314,3 +322,28 @@ def test_disputes_and_links_are_the_same_here(ledger: Ledger) -> None:
     for one in taken:
         linked = link(bytes.fromhex(one.previous), one.seq, one.kind, one.key, one.body.encode())
         assert linked.hex() == one.sha256
+
+
+def test_workers_of_a_run_write_through_their_driver(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two worker processes leave the rows that one process leaves in a file; each turn's latest call is found."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    rubric, judge = load_rubric("coercive-leverage"), Judge(model="baseline/cues")
+
+    async def work() -> int:
+        stream = run_on_workers(
+            make_transcripts(100), [rubric], [judge], launch=LocalLauncher, workers=2, budget=Budget(), ledger=ledger
+        )
+        return sum([not found async for _, found in stream])
+
+    assert [100, 0] == [asyncio.run(work()) for _ in range(2)]
+    with open_ledger(tmp_path / "ledger.db") as file:
+        grade_sync(make_transcripts(100), [rubric], [judge], ledger=file)
+        clock = {"created_at", "latency_s"}
+        assert [row.model_dump(exclude=clock) for row in file.verdicts()] == [
+            row.model_dump(exclude=clock) for row in ledger.verdicts()
+        ]
+    first, again = (make_call(1).model_copy(update={"key": "a/0", "attempt": attempt}) for attempt in (1, 2))
+    ledger.append([first, again, first.model_copy(update={"key": "a0/0"})])
+    assert [again] == ledger.calls("a")
