@@ -8,7 +8,9 @@ one key `text`: their original JSON stays in the source.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +146,12 @@ def atif(transcript: Transcript) -> dict[str, Any]:
 
 def _step(number: int, message: Message) -> dict[str, Any]:
     source = {"system": "system", "assistant": "agent"}.get(message.role, "user")
-    extra = {"message_id": message.id, "author": message.author, "origin": message.origin, "role": message.role}
+    extra: dict[str, Any] = {
+        "message_id": message.id,
+        "author": message.author,
+        "origin": message.origin,
+        "role": message.role,
+    }
     words = _text(message.parts, "text", "attachment")
     step: dict[str, Any] = {"step_id": number, "source": source, "message": words, "extra": extra}
     if source == "agent":
@@ -158,8 +165,17 @@ def _step(number: int, message: Message) -> dict[str, Any]:
         if message.origin == "copied":
             step["is_copied_context"] = True
     if message.timestamp:
-        step["timestamp"] = message.timestamp
+        (step if _is_iso(message.timestamp) else extra)["timestamp"] = message.timestamp
     return step
+
+
+def _is_iso(timestamp: str) -> bool:
+    """Whether a time is one that ATIF accepts: harnesses write anything, and its validator refuses the whole file."""
+    try:
+        datetime.fromisoformat(timestamp)
+    except ValueError:
+        return False
+    return True
 
 
 def _observe(steps: list[dict[str, Any]], step: dict[str, Any] | None, message: Message, part: Part) -> None:
@@ -175,12 +191,13 @@ def _observe(steps: list[dict[str, Any]], step: dict[str, Any] | None, message: 
 
 def _write_atif(transcripts: Iterable[Transcript], path: Path) -> int:
     path.mkdir(parents=True, exist_ok=True)
-    count = 0
+    taken: Counter[str] = Counter()
     for transcript in transcripts:
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in transcript.id)
-        (path / f"{name}.json").write_bytes(canonical_json(atif(transcript)))
-        count += 1
-    return count
+        taken[name] += 1
+        times = f"-copy{taken[name]}" if taken[name] > 1 else ""  # the same run may stand in two files
+        (path / f"{name}{times}.json").write_bytes(canonical_json(atif(transcript)))
+    return taken.total()
 
 
 # --- Scout parquet ---------------------------------------------------------------------------------------------------

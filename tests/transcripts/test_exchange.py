@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from judge.errors import InputError
-from judge.transcripts import Transcript, read
+from judge.transcripts import Transcript, iter_transcripts, read
 from judge.transcripts.loss import measure
 from judge.transcripts.suggesting import suggest
-from judge.transcripts.writers import export
+from judge.transcripts.writers import atif, export
 from transcript_checks import FIXTURES, check_transcript, script, transcripts_in
 
 ACT = {"tool": "look", "args": {"loaf": "rye"}, "id": "k"}
@@ -167,3 +168,49 @@ def test_loss_of_an_archive_is_told_by_member_and_field() -> None:
     categories = {loss.category for loss in measure(path, transcripts_in(path)).losses}
     assert {"header.json", "samples/N_epoch_N.json /events", "samples/N_epoch_N.json /scores"} <= categories
     assert not any("/messages" in category for category in categories)
+
+
+VALIDATE = """
+import sys
+from pathlib import Path
+from harbor.utils.trajectory_validator import TrajectoryValidator
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    validator = TrajectoryValidator()
+    if not validator.validate(path):
+        print(path.name, validator.errors[:3])
+"""
+
+
+def test_atif_is_what_its_own_validator_accepts(tmp_path: Path) -> None:
+    """Every fixture, written as ATIF, passes the validator of the harness that defines the format."""
+    peers = pytest.importorskip("benchmarks.peers", reason="run as `python -m pytest` in the checkout")
+    python = peers.peer_python(peers.HARBOR, version="3.12", install=False)
+    if python is None:
+        pytest.skip("harbor is not in .bench: run `python -m benchmarks peers`")
+    found = [item for item in iter_transcripts([FIXTURES]) if isinstance(item, Transcript)]
+    export(found, tmp_path / "out", "atif")
+    done = subprocess.run(
+        [str(python), "-c", VALIDATE, str(tmp_path / "out")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+
+
+def test_atif_times_that_are_none_go_to_extra(tmp_path: Path) -> None:
+    """A step's time is an ISO 8601 time, as the format demands; what else a harness wrote is kept beside it."""
+    rows = [
+        {"role": "user", "content": "a", "timestamp": "2026-01-02T03:04:05Z"},
+        {"role": "assistant", "content": "b", "timestamp": "soon"},
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(rows))
+    first, second = atif(transcripts_in(path)[0])["steps"]
+    assert first["timestamp"] == "2026-01-02T03:04:05Z"
+    assert "timestamp" not in second
+    assert second["extra"]["timestamp"] == "soon"
+
+
+def test_the_same_run_in_two_files_is_written_twice(tmp_path: Path) -> None:
+    """Two transcripts with one id don't overwrite each other."""
+    (one,) = transcripts_in(FIXTURES / "atif.json")
+    assert export([one, one], tmp_path / "out", "atif") == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2
