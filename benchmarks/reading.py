@@ -197,34 +197,29 @@ def _rows(folder: Path, name: str, times: int) -> Path:
 
 
 def _archive(folder: Path) -> Path:
-    """A deflated log with events that repeat the messages, as real ones do."""
+    """A deflated log with events that repeat the messages, as real ones do; valid for Inspect's own reader too."""
     path = folder / "log.eval"
-    header = {"version": 2, "status": "success", "eval": {"task": "t", "model": "m", "task_id": "i"}}
+    spec = {
+        "task": "t",
+        "task_id": "i",
+        "model": "m",
+        "created": "2026-01-01T00:00:00+00:00",
+        "dataset": {},
+        "config": {},
+    }
+    header = {"version": 2, "status": "success", "eval": spec}
+    output = {"model": "m", "choices": [], "completion": ""}
+    call = {"event": "model", "timestamp": spec["created"], "model": "m", "output": output, "tools": [], "config": {}}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("header.json", json.dumps(header))
         for number in range(200):
             messages = [
-                {
-                    "id": f"{number}-{n}",
-                    "role": ("user", "assistant")[n % 2],
-                    "content": f"{n} {_WORDS * 12}",
-                    "source": "generate",
-                }
+                {"id": f"{number}-{n}", "role": ("user", "assistant")[n % 2], "content": f"{n} {_WORDS * 12}"}
                 for n in range(30)
             ]
-            events = [
-                {"event": "model", "model": "m", "input": messages[:8], "output": {}, "tools": []} for _ in range(4)
-            ]
-            sample = {
-                "id": number,
-                "epoch": 1,
-                "input": "x",
-                "target": "y",
-                "messages": messages,
-                "events": events,
-                "scores": {},
-            }
-            archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(sample))
+            events = [call | {"tool_choice": "auto", "input": messages[:8]} for _ in range(4)]
+            sample = {"id": number, "epoch": 1, "input": "x", "target": "y", "messages": messages, "events": events}
+            archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(sample | {"scores": {}}))
     return path
 
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,7 +30,7 @@ from judge.audit.access import Session
 from judge.audit.desk import Desk, item_of, now, read_json, session_of, signed_in
 from judge.audit.drafts import Draft, read_draft
 from judge.audit.labelling import AlreadyCommittedError, Selection, Submission, make_labels, read_submission
-from judge.audit.listing import draw_order, list_cases, name_case
+from judge.audit.listing import list_cases, name_case
 from judge.audit.pages import render
 from judge.audit.queue import Case
 from judge.audit.reading import CHUNK, Reading
@@ -58,13 +59,11 @@ class Cases:
         done = {key for key, case in cases.items() if item_of(case) in committed}
         asked = {name: request.query_params.get(name, "") for name in ("show", "rubric")}
         page = request.query_params.get("page", "1")
-        order = draw_order(session.rater, cases) if blind else list(cases.values())
+        order = [cases[key] for key in self._desk.order(session)]
+        listed = list_cases(order, done, asked, blind=blind, page=int(page) if page.isdecimal() else 1)
+        first = next((row["case"].key for row in listed["rows"] if not row["done"]), None)
         return HTMLResponse(
-            render(
-                "queue.html",
-                **list_cases(order, done, asked, blind=blind, page=int(page) if page.isdecimal() else 1),
-                rater=session.rater,
-            )
+            render("queue.html", **listed, rater=session.rater), background=BackgroundTask(self._desk.fetch, first)
         )
 
     def case(self, request: Request) -> Response:
@@ -180,7 +179,8 @@ def show_case(desk: Desk, session: Session, case: Case, action: str) -> Response
             reviewing=action.startswith("/dispute/"),
             matters=matters,
             standing=find_standing(matters),
-        )
+        ),
+        background=BackgroundTask(desk.fetch, following),
     )
 
 
@@ -227,7 +227,6 @@ def _is_about(dispute: Any, case: Case) -> bool:
 
 
 def _neighbours(desk: Desk, session: Session, case: Case) -> tuple[str | None, str | None]:
-    cases = desk.queue.cases()
-    order = list(cases) if session.mode == "read" else [one.key for one in draw_order(str(session.rater), cases)]
+    order = desk.order(session)
     at = order.index(case.key)
     return (order[at - 1] if at else None), (order[at + 1] if at + 1 < len(order) else None)

@@ -19,8 +19,10 @@ from starlette.requests import Request
 from judge.audit.access import Access, Session
 from judge.audit.drafts import Drafts
 from judge.audit.labelling import Item, Labels
+from judge.audit.listing import draw_order
 from judge.audit.queue import Case, Queue
 from judge.audit.reading import Reading
+from judge.audit.shelf import Shelf
 from judge.audit.sight import Sight, draw_arm
 from judge.errors import InputError
 from judge.gold.model import Arm
@@ -32,7 +34,6 @@ from judge.rubrics.model import Rubric
 from judge.transcripts.finding import find_transcript
 
 _BODY_BYTES: Final = 1_000_000
-_KEPT: Final = 8  # transcripts in memory
 
 
 class Setting(NamedTuple):
@@ -73,8 +74,9 @@ class Desk:
         self.labels = Labels(setting.gold)
         self.drafts = Drafts(setting.gold / "drafts")
         self.sight = Sight(setting.ledger)
+        self._orders: dict[str, list[str]] = {}
         self._matters: tuple[Head, dict[str, Matter]] | None = None
-        self._reading = lru_cache(maxsize=_KEPT)(self._find_transcript)
+        self._shelf = Shelf(self._find_transcript)
         self.rubric = lru_cache(maxsize=None)(self._find_rubric)
 
     def case(self, request: Request) -> Case:
@@ -84,9 +86,26 @@ class Desk:
             raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such case in this ledger.")
         return found
 
+    def order(self, session: Session) -> list[str]:
+        """Return the keys of all cases in the order in which this person sees them; a rater's is drawn once and kept."""
+        cases = self.queue.cases()
+        if session.mode == "read":
+            return list(cases)
+        rater = str(session.rater)
+        known = self._orders.get(rater)
+        if known is None or len(known) != len(cases):  # cases come, none goes
+            known = self._orders[rater] = [case.key for case in draw_order(rater, cases)]
+        return known
+
     def read(self, case: Case) -> Reading | None:
         """Return a case's transcript, or None if it is not where it was."""
-        return self._reading(case.source, case.transcript_id)
+        return self._shelf.take((case.source, case.transcript_id))
+
+    def fetch(self, key: str | None) -> None:
+        """Read the transcript of a case that will probably be opened next."""
+        case = self.queue.cases().get(key or "")
+        if case is not None:
+            self._shelf.fetch((case.source, case.transcript_id))
 
     def matters(self) -> dict[str, Matter]:
         """Return every dispute in the ledger with what followed it, read again when the ledger has grown."""

@@ -22,6 +22,7 @@ from judge.ledger.verdict import Verdict
 from judge.report.cases import outcome
 
 Item = tuple[str, str]  # transcript, rubric
+Stamp = tuple[int, int]  # of a file: when it was changed, and its size
 
 # What a case can be listed for, as its badge says it.
 FILTERS: Final = {
@@ -82,6 +83,15 @@ class Case(NamedTuple):
     raters: int = 0
 
 
+class Rank(NamedTuple):
+    """A case and where it stands: by doubt, then positives first, then in the order of the ledger. No two share a place."""
+
+    certainty: float
+    clean: bool
+    place: int
+    case: Case
+
+
 class Known(NamedTuple):
     """What is known of cases beside verdicts: labels, each rubric's guideline of today, the cases in dispute, and the
     guidelines in which a decision found a gap."""
@@ -123,38 +133,58 @@ class Queue:
         self._lock = threading.Lock()
         self._head: Head | None = None
         self._newest: int | None = None
-        self._stamp: object = None
+        self._stamp: Mapping[Path, Stamp] | None = None
+        self._read: dict[Path, tuple[Stamp, list[Label]]] = {}
         self._rows: dict[Item, list[Vote]] = {}
         self._sources: dict[Item, str] = {}
+        self._known = Known()
+        self._ranks: dict[Item, Rank] = {}
         self._cases: dict[str, Case] = {}
 
     def cases(self) -> Mapping[str, Case]:
-        """Every case by its key, those from which a label would teach most first."""
+        """Every case by its key, those from which a label would teach most first.
+
+        A new label or dispute is a matter of the cases that it is about; only new verdicts take all of them anew.
+        """
         with self._lock:
-            head, stamp, newest = self._ledger.head(), self._stamp_labels(), self._ledger.last_verdict()
+            head, stamp = self._ledger.head(), self._stamp_labels()
+            if (head, stamp) == (self._head, self._stamp):
+                return self._cases
+            newest = self._ledger.last_verdict()
             if newest != self._newest:
-                self._newest = newest
-                self._rows, self._sources = _gather(self._ledger.verdicts())
-                for transcript_id, rubric, source in self._more:
-                    self._rows.setdefault((transcript_id, rubric), [])
-                    self._sources.setdefault((transcript_id, rubric), source)
-            if (head, stamp) != (self._head, self._stamp):
-                self._cases = {one.key: one for one in _sorted(self._rows, self._sources, self._known())}
-                self._head, self._stamp = head, stamp
+                self._gather()
+                self._newest, self._ranks, self._known = newest, {}, self._know(stamp)
+                changed: Iterable[Item] = self._rows
+            else:
+                before, self._known = self._known, self._know(stamp)
+                changed = [item for item in _differing(before, self._known) if item in self._rows]
+            for item in changed:
+                place = self._ranks[item].place if item in self._ranks else len(self._ranks)
+                self._ranks[item] = _rank(item, self._rows[item], self._sources[item], self._known, place)
+            self._cases = {one.case.key: one.case for one in sorted(self._ranks.values())}
+            self._head, self._stamp = head, stamp
             return self._cases
 
     def verdicts(self, case: Case) -> list[Verdict]:
         """Every verdict on a case, by judge and sample."""
         return list(self._ledger.verdicts(Select(transcript_id=(case.transcript_id,), rubric=(case.rubric,))))
 
-    def _stamp_labels(self) -> object:
-        files = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
-        return [(path.name, (seen := path.stat()).st_mtime_ns, seen.st_size) for path in files]
+    def _gather(self) -> None:
+        self._rows, self._sources = _gather(self._ledger.verdicts())
+        for transcript_id, rubric, source in self._more:
+            self._rows.setdefault((transcript_id, rubric), [])
+            self._sources.setdefault((transcript_id, rubric), source)
 
-    def _known(self) -> Known:
-        paths = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
+    def _stamp_labels(self) -> dict[Path, Stamp]:
+        files = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
+        return {path: ((seen := path.stat()).st_mtime_ns, seen.st_size) for path in files}
+
+    def _know(self, stamp: Mapping[Path, Stamp]) -> Known:
+        for path, state in stamp.items():
+            if path not in self._read or self._read[path][0] != state:
+                self._read[path] = state, read_labels(path)
         labels: dict[Item, list[Label]] = {}
-        for label in latest(read_labels(*paths)):
+        for label in latest(label for path in stamp for label in self._read[path][1]):
             if label.criterion is None:
                 labels.setdefault((label.transcript_id, label.rubric), []).append(label)
         names = {rubric for _, rubric in self._rows.keys() & labels.keys()}
@@ -164,7 +194,9 @@ class Queue:
 
 def gather_cases(verdicts: Iterable[Verdict], known: Known | None = None) -> list[Case]:
     """Put verdicts on the same transcript and rubric together, most worth a label first."""
-    return _sorted(*_gather(verdicts), known or Known())
+    rows, sources = _gather(verdicts)
+    ranks = [_rank(item, votes, sources[item], known or Known(), n) for n, (item, votes) in enumerate(rows.items())]
+    return [one.case for one in sorted(ranks)]
 
 
 def mark_case(votes: Sequence[Vote], item: Item = ("", ""), known: Known | None = None) -> tuple[str, ...]:
@@ -237,15 +269,20 @@ def _gather(verdicts: Iterable[Verdict]) -> tuple[dict[Item, list[Vote]], dict[I
     return found, sources
 
 
-def _sorted(rows: Mapping[Item, Sequence[Vote]], sources: Mapping[Item, str], known: Known) -> list[Case]:
+def _rank(item: Item, votes: Sequence[Vote], source: str, known: Known, place: int) -> Rank:
     """Doubt is shared among those who have labelled a case: the second label on it teaches less than the first elsewhere."""
-    ranked: list[tuple[float, bool, int, Case]] = []
-    for item, votes in rows.items():
-        marks = mark_case(votes, item, known)
-        raters = len({label.rater for label in known.labels.get(item, ()) if label.rater_kind == "human"})
-        case = Case(case_key(*item), *item, sources[item], tuple(votes), marks, raters)
-        ranked.append((-doubt(votes, marks) / (1 + raters), "positive" not in marks, len(ranked), case))
-    return [case for *_, case in sorted(ranked)]
+    marks = mark_case(votes, item, known)
+    raters = len({label.rater for label in known.labels.get(item, ()) if label.rater_kind == "human"})
+    case = Case(case_key(*item), *item, source, tuple(votes), marks, raters)
+    return Rank(-doubt(votes, marks) / (1 + raters), "positive" not in marks, place, case)
+
+
+def _differing(before: Known, now: Known) -> set[Item]:
+    """The items of which something else is known now."""
+    labelled = before.labels.keys() | now.labels.keys()
+    if (before.guidelines, before.gaps) == (now.guidelines, now.gaps):
+        labelled = {item for item in labelled if before.labels.get(item) != now.labels.get(item)}
+    return set(labelled | (before.disputed ^ now.disputed))
 
 
 def _is_stale(label: Label, today: str | None, gaps: frozenset[str]) -> bool:

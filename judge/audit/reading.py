@@ -93,6 +93,10 @@ class Reading:
             found.append(Chunk(start + 1, start + len(messages), sum(_lines(one) for one in messages)))
         return found
 
+    def prepare(self) -> None:
+        """Work out now what the first page of this transcript would have to."""
+        _ = self.parts, self.chunks, self._secrets if self.masked else ()
+
     def turns(
         self,
         first: int,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal, NoReturn
+from functools import cache
+from typing import Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,8 +58,22 @@ class InvalidAnswerError(ValueError):
     """A judge's text is not exactly one valid `Answer`; the message says why, in words that can be sent back to it."""
 
 
+_A = TypeVar("_A", bound=BaseModel)
+
+
+@cache
+def answer_schema() -> dict[str, Any]:
+    """The JSON schema of `Answer`, the same object each time: making it takes a millisecond."""
+    return {**Answer.model_json_schema(), "title": "Answer"}
+
+
 def parse_answer(text: str) -> Answer:
-    """Read the one JSON object in a judge's text as an `Answer`.
+    """Read the one JSON object in a judge's text as an `Answer`; see `parse_as`."""
+    return parse_as(Answer, text)
+
+
+def parse_as(form: type[_A], text: str) -> _A:
+    """Read the one JSON object in a judge's text.
 
     Prose or a code fence around it is tolerated. Two objects are not, since one of them may have been copied from the
     transcript; nor are doubled keys (every parser picks one silently), NaN, coerced types or unknown keys.
@@ -67,7 +82,7 @@ def parse_answer(text: str) -> Answer:
         InvalidAnswerError: if there is not exactly one object, or it does not fit the schema.
     """
     try:
-        return Answer.model_validate(_only_object(text))
+        return form.model_validate(_only_object(text))
     except ValidationError as error:
         places = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
         raise InvalidAnswerError("; ".join(places[:5])) from None

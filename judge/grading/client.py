@@ -25,8 +25,7 @@ from instructor.core import InstructorRetryException
 from pydantic import BaseModel, ValidationError
 
 from judge.errors import InputError, ProviderError
-from judge.grading.answer import Answer, InvalidAnswerError, parse_answer
-from judge.grading.decision import check_answer
+from judge.grading.answer import Answer, InvalidAnswerError
 from judge.grading.direct import (
     Choice,
     Completion,
@@ -84,8 +83,8 @@ class _Response(instructor.ResponseSchema):  # type: ignore[misc]
 
     @classmethod
     def model_json_schema(cls, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
-        """Return the schema of `Answer`, the same object each time."""
-        return _answer_schema()
+        """Return the schema of the answer that is being asked for."""
+        return _exchange.get().schema()
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **_kwargs: Any) -> _Response:
@@ -93,20 +92,11 @@ class _Response(instructor.ResponseSchema):  # type: ignore[misc]
         exchange = _exchange.get()
         text = exchange.calls[-1].answer or "" if exchange.calls else str(json_data)
         try:
-            answer = parse_answer(text)
+            answer = exchange.read(text)
         except InvalidAnswerError as error:
             raise JSONDecodeError(str(error), "", 0) from None
-        if problem := check_answer(exchange.rubric, answer):
-            raise JSONDecodeError(problem, "", 0)
         response: _Response = cls.model_construct(answer=answer)
         return response
-
-
-@cache
-def _answer_schema() -> dict[str, Any]:
-    schema = Answer.model_json_schema()
-    schema["title"] = "Answer"
-    return schema
 
 
 def _spare_instructor() -> None:

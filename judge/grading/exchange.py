@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
-from judge.grading.answer import Answer
+from judge.grading.answer import Answer, InvalidAnswerError, answer_schema, parse_answer
+from judge.grading.decision import check_answer
 from judge.grading.judges import Judge
 from judge.grading.prompt import Boundary, Prompt, draw_boundary, render_prompt
 from judge.grading.view import WHOLE, View
@@ -70,6 +71,21 @@ class Exchange:
         """The boundary of this exchange's prompts: the same for all its windows, absent from the whole transcript."""
         return draw_boundary(self.secret, self.transcript)
 
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the answer."""
+        return answer_schema()
+
+    def read(self, text: str) -> Any:
+        """Read an answer: an `Answer`, and for several rubrics at once whatever holds theirs.
+
+        Raises:
+            InvalidAnswerError: with what is wrong, in words that can be sent back to the judge.
+        """
+        answer = parse_answer(text)
+        if problem := check_answer(self.rubric, answer):
+            raise InvalidAnswerError(problem)
+        return answer
+
     def next_turn(self) -> int:
         """Count one more request of this exchange."""
         self.turn += 1
@@ -88,8 +104,11 @@ class Lane(Protocol):
     keeps_calls: bool
     #: Whether the provider may charge less for a prompt that begins like one it has just answered.
     caches_prefixes: bool
-    #: Why nothing was ever reached, once something was tried; null otherwise.
-    unreachable: str | None
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why nothing was ever reached, once something was tried; null otherwise."""
+        ...
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         """Get an answer; `complaint` says what was wrong with the last one (quotes that were not found).

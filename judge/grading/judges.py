@@ -40,6 +40,7 @@ class Judge(Frozen):
     mode: Mode | None = None  # null: json_schema where the model has it, else text
     seed: int | None = None
     hides: tuple[Literal["reasoning"], ...] = ()  # kinds of parts that it is not shown
+    together: tuple[str, ...] = ()  # rubrics that share its calls, by their hashes; none: one rubric a call
     context: int | None = Field(default=None, ge=8_000)  # tokens that it reads at once; null: as known of the model
     # how it is reached
     api_base: str | None = None
@@ -51,17 +52,19 @@ class Judge(Frozen):
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the parameters that can change a verdict; what is hidden counts only where something is.
+        """Hash of the parameters that can change a verdict; what is hidden and shared counts only where something is.
 
         The context is not among them: it enters the ids of those verdicts for which a transcript is read in windows.
         """
-        counted = {"model", "temperature", "max_tokens", "mode", "seed", *(("hides",) if self.hides else ())}
+        counted = {"model", "temperature", "max_tokens", "mode", "seed"}
+        counted |= {name for name in ("hides", "together") if getattr(self, name)}
         return content_sha256(self.model_dump(mode="json", include=counted))
 
     @property
     def name(self) -> str:
-        """What its verdicts are filed under: the model, and whether it was blind to the target's reasoning."""
-        return self.model + (BLIND if self.hides else "")
+        """What its verdicts are filed under: the model, whether it was blind to the target's reasoning, rubrics a call."""
+        shared = f" ({len(self.together)} rubrics a call)" if self.together else ""
+        return self.model + (BLIND if self.hides else "") + shared
 
     @property
     def provider(self) -> str:

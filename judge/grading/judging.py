@@ -26,6 +26,7 @@ from judge.grading.families import is_self_graded
 from judge.grading.judges import Judge
 from judge.grading.merging import Heard, merge
 from judge.grading.prompt import template_sha256, view_sha256
+from judge.grading.together import joint_sha256
 from judge.grading.view import View
 from judge.grading.windows import LEAST_WINDOW, RULES, plan_views, split, transcript_tokens, window_tokens
 from judge.ledger.verdict import SELF_GRADED, Coverage, Verdict
@@ -55,7 +56,8 @@ def prompt_sha256(judge: Judge) -> str:
     hidden = frozenset[str](judge.hides)
     if judge.embedded:
         return content_sha256({"rules": rules_sha256(), "hidden": sorted(hidden)}) if hidden else rules_sha256()
-    return view_sha256(windows=False, hidden=hidden) if hidden else template_sha256()
+    asked = view_sha256(windows=False, hidden=hidden) if hidden else template_sha256()
+    return content_sha256({"prompt": asked, "together": joint_sha256()}) if judge.together else asked
 
 
 def _asked_sha256(transcript: Transcript, rubric: Rubric, judge: Judge) -> str:
@@ -64,7 +66,7 @@ def _asked_sha256(transcript: Transcript, rubric: Rubric, judge: Judge) -> str:
         return prompt_sha256(judge)
     return content_sha256(
         {
-            "prompt": view_sha256(windows=True, hidden=frozenset(judge.hides)),
+            "prompt": view_sha256(windows=True, hidden=frozenset(judge.hides)),  # one rubric a call, whatever the judge
             "rules": RULES,
             "tokens": window_tokens(rubric, judge),
         }

@@ -257,10 +257,12 @@ async def run(
     record: Path | None = None,
     on_progress: Progress | None = None,
     paces: Paces | None = None,
+    together: int = 1,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Yield each verdict once it is on disk, and whether it was there before.
 
-    Arguments and errors as for `grade`; `paces` say how fast each provider is asked, by default without limits per minute.
+    Arguments and errors as for `grade`; `paces` say how fast each provider is asked, by default without limits per minute,
+    and `together` how many rubrics share a call.
     """
     async with AsyncExitStack() as stack:
         rubrics, paces = tuple(rubrics), paces or LocalPaces()
@@ -272,11 +274,15 @@ async def run(
             if on_progress is not None:
                 on_progress(tally)
 
+        seats = [seat for judge in judges for seat in _seat(judge, rubrics, together)]
         lanes = [
-            open_lane(judge, budget, paces, repeats=repeats, shelf=ledger, on_batch=note_batch) for judge in judges
+            open_lane(judge, budget, paces, repeats=repeats, shelf=ledger, on_batch=note_batch, rubrics=own)
+            for judge, own in seats
         ]
         for _, lane in lanes:
             stack.push_async_callback(lane.close)
+        if together > 1:
+            samples = _only_seated(samples, {(judge.sha256, rubric.sha256) for judge, own in seats for rubric in own})
         plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
@@ -291,19 +297,40 @@ async def run(
                 )
 
 
+def _seat(judge: Judge, rubrics: tuple[Rubric, ...], together: int) -> list[tuple[Judge, tuple[Rubric, ...]]]:
+    if together == 1 or judge.embedded or judge.replayed:
+        return [(judge, rubrics)]
+    from judge.grading.together import seat_together
+
+    return seat_together(judge, rubrics, together)
+
+
+def _only_seated(samples: Samples, seated: Collection[tuple[str, str]]) -> Samples:
+    """Ask each judge about those rubrics alone that it is seated for."""
+
+    def times(transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
+        if (judge.sha256, rubric.sha256) not in seated:
+            return 0
+        return samples if isinstance(samples, int) else samples(transcript, rubric, judge)
+
+    return times
+
+
 def open_lane(
     judge: Judge,
     budget: Budget,
     paces: Paces | None = None,
     *,
     repeats: bool = True,
+    rubrics: Sequence[Rubric] = (),
     shelf: Shelf | None = None,
     on_batch: Callable[[str, State], None] = lambda _batch, _state: None,
 ) -> tuple[Judge, Lane]:
     """Choose how a judge is reached; a recording answers in the name of the judge that was recorded.
 
     `repeats` says whether more than one question is asked of a transcript, so that a provider's cache pays. `shelf` is where
-    batches are kept of a judge that is asked in batches, and `on_batch` is told how they stand.
+    batches are kept of a judge that is asked in batches, and `on_batch` is told how they stand. `rubrics` are those of a judge
+    that is asked for several in one call.
 
     Raises:
         InputError: if the judge cannot work, or a budget is set and its price is unknown.
@@ -328,8 +355,14 @@ def open_lane(
         from judge.grading.batching import BatchTransport, Unhurried
 
         transport = BatchTransport(judge, shelf, on_state=on_batch)
-        return judge, LLMLane(judge, budget, Unhurried(), repeats=repeats, transport=transport)
-    return judge, LLMLane(judge, budget, paces.of(judge) if paces else None, repeats=repeats)
+        lane: Lane = LLMLane(judge, budget, Unhurried(), repeats=repeats, transport=transport)
+    else:
+        lane = LLMLane(judge, budget, paces.of(judge) if paces else None, repeats=repeats)
+    if judge.together:
+        from judge.grading.together import TogetherLane
+
+        lane = TogetherLane(lane, rubrics)
+    return judge, lane
 
 
 class Scheduler:
