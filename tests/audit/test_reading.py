@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from math import log2
 
 import pytest
@@ -10,7 +12,9 @@ from audit.asking import Bench, make_bench
 from build import transcript
 from judge.audit.queue import Known, Vote, doubt, gather_cases, mark_case
 from judge.audit.reading import CHUNK, Reading
+from judge.audit.shelf import Shelf
 from judge.audit.view import view_case
+from judge.errors import InputError
 from judge.gold.model import Label
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 
@@ -187,3 +191,41 @@ def test_stretch_for_a_blind_rater_has_no_marks(bench: Bench) -> None:
     assert ["<mark" in text for text in shown] == [True, False]
     assert reader.get(f"/case/{key}/turns", "from=x").status == 404
     assert rater.get(f"/case/{key}/find", "words=zebra").json == {"hits": []}
+
+
+def test_two_people_wait_for_one_reading() -> None:
+    """Who asks for a transcript while it is being read gets that reading, and it is read once."""
+    asked: list[tuple[str, str]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def find(source: str, transcript_id: str) -> Reading:
+        asked.append((source, transcript_id))
+        begun.set()
+        assert go_on.wait(20)
+        return talk(3)
+
+    shelf = Shelf(find)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shelf.fetch, ("a", "b"))
+        assert begun.wait(20)
+        second = pool.submit(shelf.take, ("a", "b"))
+        go_on.set()
+        first.result(20)
+        assert second.result(20) is shelf.take(("a", "b"))
+    assert asked == [("a", "b")]
+
+
+def test_a_reading_that_failed_is_tried_again() -> None:
+    """An error reaches who asked, and the next one to ask has another try."""
+    found: list[Reading | None] = [talk(1)]
+
+    def find(source: str, transcript_id: str) -> Reading | None:
+        if source == "broken" and found:
+            found.clear()
+            raise InputError("not now")
+        return None
+
+    shelf = Shelf(find)
+    with pytest.raises(InputError):
+        shelf.take(("broken", "t"))
+    assert shelf.take(("broken", "t")) is None
