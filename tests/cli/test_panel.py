@@ -115,10 +115,14 @@ def test_what_judges_are_measured_by_measures_panels(panel: Path, capsysbinary: 
 def test_a_cascade_is_set_by_calibrate_and_asked_by_grade(panel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From grading one judge alone to a panel that decides by its thresholds; with another number of samples it is refused."""
     ledger = ["--ledger", str(panel.with_name("ledger.db"))]
-    alone = ["grade", str(GOLD), "-r", "coercive-leverage", "-m", "baseline/cues", "--samples", "2", "--quiet"]
-    make_app("grade")([*alone, *ledger], standalone_mode=False)
-    limits = panel.with_name("limits.json")
-    asked = ["--labels", str(GOLD.with_name("labels")), "-r", "coercive-leverage", "-m", "baseline/cues"]
+    alone = ["grade", str(GOLD), "-r", "coercive-leverage", "-m", "baseline/cues", "--samples", "2", "--limit", "30"]
+    make_app("grade")([*alone, *ledger, "--quiet"], standalone_mode=False)
+    with open_ledger(panel.with_name("ledger.db")) as book:
+        judged = {row.transcript_id for row in book.verdicts()}
+    rows = (GOLD.with_name("labels") / "author.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    labels, limits = panel.with_name("labels.jsonl"), panel.with_name("limits.json")
+    labels.write_text("".join(row for row in rows if json.loads(row)["transcript_id"] in judged), encoding="utf-8")
+    asked = ["--labels", str(labels), "-r", "coercive-leverage", "-m", "baseline/cues"]
     given = ["--thresholds", str(limits), "--max-risk", "0.5"]
     make_app("calibrate")(["calibrate", *asked, *given, *ledger], standalone_mode=False)
     assert "constructed labels promise nothing about real transcripts" in capsys.readouterr().out
