@@ -78,6 +78,9 @@ def grade(
         str | None,
         typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, HOST:PORT, ray://HOST:PORT, local."),
     ] = None,
+    together: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rubrics asked for in one call: cheaper, perhaps less careful.")
+    ] = 1,
     batch: Annotated[
         bool,
         typer.Option(
@@ -175,7 +178,7 @@ def grade(
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
-            _choose_run(processes, cluster, record, partial(_open_paces, book, **rates)),
+            _choose_run(processes, cluster, record, together, partial(_open_paces, book, **rates)),
             reading.follow(transcripts),
             lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
@@ -204,7 +207,7 @@ def grade(
 
 
 def _choose_run(
-    processes: int | None, cluster: str | None, record: Path | None, paces: Callable[[], Paces]
+    processes: int | None, cluster: str | None, record: Path | None, together: int, paces: Callable[[], Paces]
 ) -> Callable[..., Any]:
     """Return what makes the verdicts: this process, several, or a cluster."""
     from functools import partial
@@ -212,9 +215,15 @@ def _choose_run(
     if cluster is None and processes in (None, 1):
         from judge.grading.run import run
 
-        return partial(run, record=record, paces=paces())
+        if record is not None and together > 1:
+            raise InputError("--record: a recording holds one rubric a call; leave out --together")
+        return partial(run, record=record, paces=paces(), together=together)
     from judge.grading.workers.driver import run_on_workers
 
+    if together > 1:
+        raise InputError(
+            "--together: one process asks for several rubrics at once; leave out --processes and --cluster"
+        )
     if record is not None:
         raise InputError("--record: answers are recorded by one process; leave out --processes and --cluster")
     if cluster is None:
