@@ -125,7 +125,7 @@ def test_killed_server_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     disputes: set[str] = set()
     drafts: dict[str, str] = {}
     sent: dict[str, str] = {}
-    for _ in range(4):
+    for _ in range(3):
         server = Served(tmp_path)
         assert server.post("/sign-in", {"name": "tomas", "mode": "label"})[0] == 200
         left = chance.randint(3, 12)
