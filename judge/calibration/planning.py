@@ -26,7 +26,7 @@ class Further(Frozen):
     """How many further items would lift a lower bound to where it should be.
 
     `if_all_right`: when the judge makes no further mistake. `at_this_rate`: when it errs as often as so far; None if
-    no number would do, because the observed rate is not above the bound wanted.
+    no number would do, because the observed rate is not above the bound wanted, or so little that it takes over a million.
     """
 
     if_all_right: int
@@ -98,9 +98,10 @@ def further_items(hits: float, n: float, bound: float, level: float = 0.95) -> F
         return clopper_pearson(hits + more * rate, n + more, level).low >= bound
 
     share = hits / n if n else 1.0
+    affordable = share > bound and reached(_LARGEST, share)
     return Further(
         if_all_right=_first(lambda more: reached(more, 1.0)),
-        at_this_rate=_first(lambda more: reached(more, share)) if share > bound else None,
+        at_this_rate=_first(lambda more: reached(more, share)) if affordable else None,
     )
 
 
@@ -197,7 +198,7 @@ def _first(holds: Callable[[int], bool]) -> int:
     high = 1
     while not holds(high):
         high *= 2
-        if high > _LARGEST:
+        if high > 2 * _LARGEST:
             raise ValueError(f"more than {_LARGEST} further items are needed")
     low = high // 2
     while high - low > 1:

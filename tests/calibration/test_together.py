@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from judge.calibration.audit import audit_gold
 from judge.calibration.calibrate import calibrate
 from judge.calibration.matching import match
+from judge.calibration.planning import further_items
 from judge.cli.main import app
 from judge.gold.model import Label
 from judge.ledger.verdict import Verdict
@@ -48,6 +49,13 @@ def test_a_rate_that_is_too_low_beyond_doubt_is_not_mended_by_labels() -> None:
     (found,) = [note for note in notes(0, 20) if "sensitivity" in note]
     assert "at most 0.168" in found
     assert "will not change that" in found
+
+
+def test_a_rate_hardly_above_its_bound_names_no_number_that_nobody_can_label() -> None:
+    """80.05 % against .80: a half-width of .0005 takes (1.96 / .0005)^2 x .16 = 2.5 million labels at that rate."""
+    more = further_items(80_050, 100_000, 0.8)
+    assert more.at_this_rate is None
+    assert 0 < more.if_all_right < 2_000
 
 
 def test_many_comparisons_with_rivals_are_adjusted() -> None:
