@@ -237,7 +237,11 @@ def _by_threshold(thresholds: Thresholds, rubric: Rubric, step: int, asked: int,
     signs = [cast.verdict.positive if cast.verdict.status == "ok" else None for cast in voters]
     signs += [None] * (asked - len(signs))
     weight = weigh(signs, next((cast.verdict.p_positive for cast in voters), None))
-    limit = None if weight.positive is None else thresholds.steps[step - 1].limit(weight.positive)
+    measured = thresholds.steps[step - 1]
+    if any(cast.verdict.prompt_sha256 != measured.prompt_sha256 for cast in voters):
+        why = "asked otherwise than when the thresholds were measured, as where a transcript is read in windows"
+        return Hearing(step, asked, None, (), "escalated", why, confidence=weight.confidence)
+    limit = None if weight.positive is None else measured.limit(weight.positive)
     if limit is None or weight.confidence < limit:
         why = f"confidence {weight.confidence:.2f}: " + (
             "the judge decides this answer at no confidence" if limit is None else f"decided is from {limit:.2f} on"

@@ -19,6 +19,7 @@ from judge.grading.budget import Budget
 from judge.grading.cascade import Asked, Limit, Step, Thresholds, check_fit, read_thresholds
 from judge.grading.exchange import Exchange, NoVerdict, call_key
 from judge.grading.judges import Judge, Price
+from judge.grading.judging import prompt_sha256
 from judge.grading.panel import Panel, Seat
 from judge.grading.panel_preview import preview_panel
 from judge.grading.run import Tally
@@ -262,7 +263,7 @@ def step_of(who: Seat, positive: float | None, negative: float | None, reached: 
     return Step(
         judge=who.voter.name,
         judge_sha256=who.voter.sha256,
-        prompt_sha256="p" * 64,
+        prompt_sha256=prompt_sha256(who.voter),
         samples=who.samples,
         reached=reached,
         positive=limit(positive),
@@ -308,6 +309,16 @@ def test_thresholds_decide_by_answer_and_confidence(monkeypatch: pytest.MonkeyPa
     assert (1.0, 1.0, None) == (first.confidence, first.threshold, first.agree)
 
 
+def test_thresholds_say_nothing_of_another_prompt(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    """A vote that was asked for otherwise than those that were measured, as in windows, is not decided by them."""
+    monkeypatch.setattr(run_module, "open_lane", Voters(lambda _: "absent").open)
+    cheap = seat("cheap")
+    other = step_of(cheap, 0.5, 0.5).model_copy(update={"prompt_sha256": "f" * 64})
+    (found,) = outcomes(hold(Panel("cascade", (cheap,), thresholds={RUBRIC.id: thresholds(other)}), some(1))).values()
+    assert ("escalated", None) == (found.status, found.level)
+    assert "read in windows" in str(found.error)
+
+
 def test_the_share_that_comes_to_each_step_is_the_product_of_what_goes_on() -> None:
     """Of 20 that reach the first step 16 are decided, so a fifth goes on; of 10 at the second 8: a fifth of that again."""
     cheap, strong = seat("cheap"), seat("strong", role="escalation", step=2)
@@ -322,7 +333,7 @@ def asked_of(who: Seat, **changed: Any) -> Asked:
         **{
             "judge": who.voter.name,
             "judge_sha256": who.voter.sha256,
-            "prompt_sha256": "p" * 64,
+            "prompt_sha256": prompt_sha256(who.voter),
             "samples": who.samples,
             **changed,
         }
