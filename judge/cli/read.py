@@ -158,9 +158,12 @@ def _line(row: dict[str, Any]) -> str:
     notes += [f"{warning['code']}: {warning['detail']}" for warning in row["warnings"][:3]]
     if len(row["warnings"]) > 3:
         notes.append(f"{len(row['warnings']) - 3} more warnings, see --json")
+    source = row["source"]
+    if len(source) > 100:  # the end tells one file or sample from the next
+        source = "..." + source[-97:]
     head = (
         f"{one_line(row['transcript_id'], 40):<18} {row['format']:<22} {row['messages']:>5} messages "
         f"{row['by_target']:>5} by target "
-        f"{row['tokens']:>9,} tokens  {one_line(row['source'], 100)}"
+        f"{row['tokens']:>9,} tokens  {one_line(source, 100)}"
     )
     return "\n".join([head, *(f"    {one_line(note, 160)}" for note in notes)])
