@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ def set_thresholds(
         InputError: if there is more than one rubric, a judge did not judge every labelled transcript, or `path` cannot be
             written.
     """
+    from judge.text import counted
+
     rubric = _one_rubric(verdicts)
     order = list(dict.fromkeys(models))
     if not order:
@@ -44,7 +47,8 @@ def set_thresholds(
         )
     if not (0 < max_risk < 1 and 0 < delta < 1):
         raise InputError(f"--max-risk {max_risk:g}, --delta {delta:g}: each lies between 0 and 1")
-    own = [label for label in labels if label.rubric == rubric and label.criterion is None]
+    verdicts, others = _asked_alike(verdicts, order)
+    own = [row for row in labels if row.rubric == rubric and row.criterion is None and row.transcript_id not in others]
     _check_complete(verdicts, own, order)
     options = {"scales": scales, "positive": positive, "kinds": kinds}
     found = _measure(verdicts, own, order, options, max_risk=max_risk, delta=delta, seed=seed)
@@ -56,7 +60,23 @@ def set_thresholds(
         print_json(found.model_dump(mode="json", by_alias=True) | {"path": str(path)})
     else:
         print("\n".join(_describe(found)))
+    if others:
+        windows = "asked about otherwise than most, as in windows, and left out: thresholds will not decide on such"
+        say(f"{counted(len(others), 'transcript')} {windows}", quiet=json)
     say(f"{path}: name it under thresholds in a panel file", quiet=json)
+
+
+def _asked_alike(verdicts: Sequence[Verdict], order: Sequence[str]) -> tuple[list[Verdict], set[str]]:
+    """The verdicts that were asked for with the prompt of most of a judge's, and the transcripts that are then left without."""
+    kept: list[Verdict] = []
+    others: set[str] = set()
+    for name in order:
+        rows = [row for row in verdicts if row.judge == name]
+        usual = Counter(row.prompt_sha256 for row in rows).most_common(1)
+        alike = [row for row in rows if row.prompt_sha256 == usual[0][0]]
+        kept += alike
+        others |= {row.transcript_id for row in rows} - {row.transcript_id for row in alike}
+    return [row for row in kept if row.transcript_id not in others], others
 
 
 def _measure(

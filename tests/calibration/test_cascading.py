@@ -210,3 +210,18 @@ def test_a_judge_that_was_asked_about_some_items_only_is_refused(files: Path) ->
     (files / "v.jsonl").write_text("\n".join(kept) + "\n")
     with pytest.raises(InputError, match="'test/large': has no verdict on 1 of 120"):
         calibrate(files, "-m", "test/large", "--thresholds", str(files / "limits.json"))
+
+
+def test_transcripts_that_were_asked_about_otherwise_are_left_out(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two transcripts that the small judge read in windows have another prompt: 118 are measured, and it is said."""
+    text = (files / "v.jsonl").read_text().splitlines()
+    odd = [
+        line.replace("p" * 64, "w" * 64) if '"test/small-7-' in line or '"test/small-8-' in line else line
+        for line in text
+    ]
+    (files / "v.jsonl").write_text("\n".join(odd) + "\n")
+    calibrate(files, "-m", "test/small", "-m", "test/large", "--thresholds", str(files / "limits.json"))
+    assert 118 == read_thresholds(files / "limits.json").items
+    assert "2 transcripts asked about otherwise than most" in capsys.readouterr().err
