@@ -24,6 +24,7 @@ from judge.rubrics.loading import load_rubric
 from judge.transcripts.model import Message, Part, Source, Transcript
 
 MESSAGES = 20_000
+FEW = 200  # to compare with: what browser and server cost whatever is read
 _WORDS = (
     "the contract file ledger message agent notes deploy server budget report mail result list queue retry path".split()
 )
@@ -45,12 +46,12 @@ requestAnimationFrame(next);
 """
 
 
-def write_material(folder: Path) -> None:
+def write_material(folder: Path, count: int) -> None:
     """A transcript, and two verdicts on it: one with quotes all over, one that saw half of it."""
     rng = random.Random(7)
     who = (("user", "user", "human"), ("assistant", "target", "sampled"), ("tool", "tool", "tool"))
     messages = []
-    for number in range(1, MESSAGES + 1):
+    for number in range(1, count + 1):
         role, author, origin = who[number % 3]
         text = " ".join(rng.choice(_WORDS) for _ in range(rng.choice((15, 40, 200))))
         kind = "tool_result" if role == "tool" else "text"
@@ -66,7 +67,7 @@ def write_material(folder: Path) -> None:
             message_id=f"m{number}", quote=messages[number - 1].parts[0].text[:30], match="exact", start=0, end=30,
             part=f"m{number}.1", admissible=True,
         )
-        for number in range(100, MESSAGES, MESSAGES // _QUOTES)
+        for number in range(10, count, max(1, count // _QUOTES))
     )  # fmt: skip
     common: dict[str, Any] = {"transcript_id": "long", "source": str(path), "rubric": rubric.id}
     finding = Finding(criterion=rubric.criteria[0].id, met="met", reason="here", evidence=quotes)
@@ -74,9 +75,9 @@ def write_material(folder: Path) -> None:
         book.append(
             [
                 Verdict(verdict_id="a", judge="one", level="enacted", positive=True, findings=(finding,),
-                        coverage=Coverage(seen=MESSAGES, total=MESSAGES), **common),
+                        coverage=Coverage(seen=count, total=count), **common),
                 Verdict(verdict_id="b", judge="two", level="absent", positive=False,
-                        coverage=Coverage(seen=MESSAGES // 2, total=MESSAGES), **common),
+                        coverage=Coverage(seen=count // 2, total=count), **common),
             ]
         )  # fmt: skip
 
@@ -114,7 +115,7 @@ def timed(action: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def measure(folder: Path, mode: str) -> None:
+def measure(folder: Path, mode: str, count: int) -> None:
     """Start the page, sign in, and print what opening, scrolling, jumping and finding take."""
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -150,9 +151,9 @@ def measure(folder: Path, mode: str) -> None:
             )
             size = browser.execute_script("return performance.getEntriesByType('navigation')[0].decodedBodySize")
             frames = browser.execute_async_script(_SCROLL)
-            jump = timed(lambda: (browser.execute_script(f"location.hash = '#t{MESSAGES - 7}'"),
-                                  wait(f"document.activeElement.id === 't{MESSAGES - 7}'")))  # fmt: skip
-            needle = f" {MESSAGES // 2}"
+            jump = timed(lambda: (browser.execute_script(f"location.hash = '#t{count - 7}'"),
+                                  wait(f"document.activeElement.id === 't{count - 7}'")))  # fmt: skip
+            needle = f" {count // 2}"
             browser.execute_script(
                 "const w = document.querySelector('#words'); w.value = arguments[0];"
                 "document.querySelector('#find').requestSubmit()",
@@ -160,8 +161,8 @@ def measure(folder: Path, mode: str) -> None:
             )
             find = timed(lambda: wait("document.querySelector('#found').textContent.startsWith('1 of')"))
             print(
-                f"   {mode:5}  opens in {load:.2f} s (processor: server {cpu[0]:.2f} s, browser {cpu[1]:.2f} s), again in "
-                f"{again:.2f} s, {size / 1e6:.2f} MB; "
+                f"   {count:6,} messages, {mode:5}  opens in {load:.2f} s (processor: server {cpu[0]:.2f} s, "
+                f"browser {cpu[1]:.2f} s), again in {again:.2f} s, {size / 1e6:.2f} MB; "
                 f"frames: median {frames[len(frames) // 2]:.0f} ms, 95 % {frames[int(len(frames) * 0.95)]:.0f} ms, "
                 f"longest {frames[-1]:.0f} ms; jump to the end {jump:.2f} s; find {find:.2f} s"
             )
@@ -171,11 +172,11 @@ def measure(folder: Path, mode: str) -> None:
 
 
 def main() -> None:
-    """Print a line for a reader of verdicts and one for a blind rater."""
+    """Print a line for a short transcript, and for a long one as a reader of verdicts and a blind rater have it."""
     if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
         print("   needs chromium and chromedriver (make browser)")
         return
-    with tempfile.TemporaryDirectory() as name:
-        write_material(Path(name))
-        for mode in ("read", "label"):
-            measure(Path(name), mode)
+    for count, mode in ((FEW, "read"), (MESSAGES, "read"), (MESSAGES, "label")):
+        with tempfile.TemporaryDirectory() as name:
+            write_material(Path(name), count)
+            measure(Path(name), mode, count)
