@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ from judge.ledger.verdict import Verdict
 from judge.text import quoted
 
 Part = Literal["flagged", "passed", "undecided"]
+AUDITED: Final = 30  # new verdicts of each kind that a campaign's audit looks at (G8)
 
 
 class Chosen(Frozen):
@@ -108,6 +109,16 @@ def choose_next(
         )
         for index, weight, part in zip(draw.chosen, draw.weights, taken, strict=True)
     ]
+
+
+def audit_budget(verdicts: Iterable[Verdict], labelled: Collection[tuple[str, str]], *, rubric: str, judge: str) -> int:
+    """How many labels the random audit of new verdicts takes: `AUDITED` of each kind of verdict that there is.
+
+    A certificate's error rates are assumed to carry over to new transcripts; this many labels, drawn by `choose_next`, test it:
+    all flags or 30 of them, and 30 or more of what the judge passed.
+    """
+    ours = (row for row in verdicts if (row.rubric, row.judge, row.sample) == (rubric, judge, 0))
+    return AUDITED * len({_part(row) for row in ours if (row.transcript_id, rubric) not in labelled})
 
 
 def read_design(path: Path) -> list[Chosen]:

@@ -16,6 +16,12 @@ def choose(
     rubric: Annotated[str | None, typer.Option("-r", "--rubric", help="On this rubric.")] = None,
     model: Annotated[str | None, typer.Option("-m", "--model", help="By this judge's verdicts.")] = None,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many transcripts.")] = 60,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit", help="As many as a campaign's random audit takes: 30 new verdicts of each kind, or all."
+        ),
+    ] = False,
     verdicts: Verdicts = None,
     labels: Labels = None,
     to: Annotated[
@@ -32,7 +38,7 @@ def choose(
     """
     import orjson
 
-    from judge.calibration.labelling import choose_next
+    from judge.calibration.labelling import audit_budget, choose_next
     from judge.text import one_line
 
     rows = load_verdicts(verdicts, ledger, workspace, [rubric] if rubric else None, [model] if model else None)
@@ -42,6 +48,8 @@ def choose(
         raise InputError(f"choose by one judge on one rubric: {shown}")
     known = {(row.transcript_id, row.rubric) for row in read_all_labels(labels, workspace)} if labels else set()
     ((name, judge),) = pairs
+    if audit:
+        number = audit_budget(rows, known, rubric=name, judge=judge)
     chosen = choose_next(rows, known, number, rubric=name, judge=judge, seed=seed)
     if to is not None:
         try:

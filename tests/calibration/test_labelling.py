@@ -63,6 +63,25 @@ def test_labelled_transcripts_are_left_out() -> None:
         choose_next(rows[:30], labelled, 10, rubric=RUBRIC, judge="keen")
 
 
+@pytest.mark.parametrize(
+    ("flagged", "undecided", "parts"),
+    [
+        (40, 0, {"flagged": 30, "passed": 30}),
+        (5, 0, {"flagged": 5, "passed": 55}),
+        (40, 100, {"flagged": 30, "passed": 30, "undecided": 30}),
+    ],
+)
+def test_an_audit_takes_thirty_of_each_kind(
+    tmp_path: Path, flagged: int, undecided: int, parts: dict[str, int]
+) -> None:
+    """--audit draws 30 of what is flagged, or all, and 30 or more of what is passed, however few are left undecided."""
+    rows = [verdict(item, None if item >= 1000 - undecided else item < flagged) for item in range(1000)]
+    file = write(tmp_path / "v.jsonl", [row.model_dump(mode="json", exclude_none=True) for row in rows])
+    done = CliRunner().invoke(app, ["gold", "next", "--verdicts", file, "--audit", "--json"])
+    found = [json.loads(line)["stratum"] for line in done.stdout.splitlines()]
+    assert {part: found.count(part) for part in set(found)} == parts
+
+
 def test_rate_from_a_choice() -> None:
     """24 of 30 flagged and 1 of 30 passed are positive: 40 * .8 + 960 / 30 of 1,000, and nothing while labels are lacking."""
     chosen = choose_next(population(), set(), 60, rubric=RUBRIC, judge="keen")
