@@ -35,6 +35,7 @@ from judge.transcripts.model import Warn
 _LOOKED_AT: Final = frozenset((dict, list, float))
 _I64: Final = float(2**63)
 _DIGITS: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))  # every digit becomes 0
+_BLANK: Final = b" \t\r\n"
 _NINETEEN: Final = b"0" * 19  # an integer with fewer digits fits into 64 bits
 _MARK: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -70,10 +71,11 @@ def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> 
 def parse_quickly(raw: bytes, limits: Limits) -> Any:
     r"""Return the value of a JSON text that is beyond doubt, else `UNSURE`.
 
-    The value is written out again. Where that gives the same bytes (most harnesses write compact JSON), no key stood
-    twice and no number was changed. Otherwise colons tell that no object has a key twice: the text then has exactly as
-    many as what was written, because those inside strings are the same in both. One written as \u003a would spoil the
-    count, and a number of nineteen digits may have been rounded; then the careful reading decides.
+    The value is written out again. Where that gives the same bytes, white space apart, no key stood twice and no number
+    was changed: both texts have the same tokens, for none but strings can hold a space. Otherwise (text was escaped, or
+    numbers written in another way) colons tell that no object has a key twice: the text then has exactly as many as what
+    was written, because those inside strings are the same in both. One written as \u003a would spoil the count, and a
+    number of nineteen digits may have been rounded; then the careful reading decides.
     """
     try:
         value = orjson.loads(raw)
@@ -81,7 +83,7 @@ def parse_quickly(raw: bytes, limits: Limits) -> Any:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter when it is nested too deeply to be written
         return UNSURE
     odd = False
-    if written != raw:
+    if written != raw and written.translate(None, _BLANK) != raw.translate(None, _BLANK):
         if raw.count(b":") != written.count(b":") or (b"\\u003" in raw and b"\\u003a" in raw.lower()):
             return UNSURE
         odd = _NINETEEN in raw.translate(_DIGITS)
