@@ -467,9 +467,14 @@ class Scheduler:
         return verdict
 
     def _recorded(self, verdict_id: str) -> deque[Call]:
-        """Answers that an earlier run was given and did not come to use."""
+        """Answers that an earlier run was given and did not come to use.
+
+        One that the judge gave and that led to a verdict was used: who retries such a verdict wants another answer.
+        """
         recorded: deque[Call] = deque()
-        while self._ledger is not None:
+        if self._ledger is None or self._ledger.statuses([verdict_id]).get(verdict_id, "error") not in REOPENED:
+            return recorded
+        while True:
             call = self._ledger.call(call_key(verdict_id, len(recorded)))
             if call is None or call.status not in ("ok", "refused", "overflow"):
                 break

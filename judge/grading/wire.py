@@ -176,7 +176,9 @@ def diagnose(failure: Failure, *, timeout_s: float, mode: Mode, temperature: flo
         if any(word in words for word in _NO_CREDIT):
             return Problem("the account has no credit left (HTTP 429)", fatal=True)
         return Problem("HTTP 429, too many requests")
-    if code in (413, 422):
+    if code == 413:
+        return Problem("the request is larger than the provider takes", status="overflow")
+    if code == 422:
         return Problem(f"the provider rejected the request (HTTP {code})", status="error")
     return Problem(f"HTTP {code}")
 

@@ -288,3 +288,14 @@ def test_a_missing_key_is_named_and_none_is_sent(server: Lane, monkeypatch: pyte
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(InputError, match="OPENAI_API_KEY"):
         ask(server, 1, model="openai/gpt-x", api_base=None)
+
+
+def test_a_refusal_that_is_retried_is_asked_anew(server: Lane, tmp_path: Path) -> None:
+    """The refusal of the first run is not taken for the answer of the second."""
+    with open_ledger(tmp_path / "ledger.db") as ledger:
+        server.reset(faults={"refusal": 1.0})
+        first = ask(server, 2, run={"ledger": ledger})
+        server.reset()
+        second = ask(server, 2, run={"ledger": ledger, "retry": ("refused",)})
+    assert ["refused", "refused"] == [verdict.status for verdict in first.verdicts]
+    assert right(second)
