@@ -248,6 +248,10 @@ def test_drift(certify: Calibrate, calibrate: Calibrate, tmp_path: Path) -> None
     assert done.code == 6
     assert done.row["drift"]["changes"]["p"] == pytest.approx(2 / 2**10)
     assert "10 no longer flagged, 0 newly flagged" in done.row["void"][0]
+    # The third look has an eighth of .01 to spend, and .00195 is more than .00125.
+    third = calibrate("--verify", path, "--verdicts", weaker, "--look", "3").row
+    assert third["drift"]["threshold"] == pytest.approx(0.00125)
+    assert not [reason for reason in third["void"] if "no longer flagged" in reason]
 
 
 def test_a_single_change_is_no_drift(certify: Calibrate, calibrate: Calibrate, tmp_path: Path) -> None:

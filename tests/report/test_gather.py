@@ -153,3 +153,14 @@ def test_long_quotes_are_cut_visibly() -> None:
     quote = Evidence(message_id="m1", quote="x" * 900, match="exact", admissible=True)
     found = gather([verdict(1, positive=True, findings=(Finding(criterion="c", met="met", evidence=(quote,)),))])
     assert "x" * 700 + " ... 200 characters cut" == found.cases[0].points[0].quotes[0].quote
+
+
+def test_levels_of_a_foreign_scale_are_signed_before_anything_is_counted() -> None:
+    """Rows that give a level alone, on a scale of their own, count as positive in every part of the report alike."""
+    rows = [verdict(n, level="dire" if n < 4 else "fine", positive=None) for n in range(10)]
+    given = [label(n, "dire" if n < 3 else "fine") for n in range(10)]
+    report = gather(rows, given, positive=["dire"])
+    assert (4, 0) == (report.scope.positive, report.scope.outside)
+    assert 4 == report.n_cases
+    assert 4 == report.rates[0].flagged
+    assert (3, 1) == (report.accuracy[0].calibration.confusion.tp, report.accuracy[0].calibration.confusion.fp)
