@@ -28,6 +28,7 @@ _SILENT_S: Final = 4.0  # a driver that has not polled for so long is no more
 _ORPHAN_S: Final = 900.0  # so long a worker waits for another driver
 _START_S: Final = 120.0
 _AGAIN_S: Final = 0.2
+_END_S: Final = 5.0
 _CPUS: Final = 0.1
 _NAMESPACE: Final = "judge"
 
@@ -106,9 +107,11 @@ class Actor:
             await self._working
         return encode([message for _, message in self._outgoing if message[0] == "rows"])
 
-    async def finish(self) -> None:
-        """Clean up before the end."""
+    async def finish(self, *, kept: bool = False) -> None:
+        """Clean up before the end; `kept` says that all that was surrendered is in the ledger."""
         if self._worker is not None:
+            if kept:
+                self._worker.spool.discard()
             self._worker.spool.close()
             remove_folder(spool_folder(self._ledger, self._driver))
 
@@ -166,11 +169,10 @@ class ClusterLauncher:
                 self._lost.append(actor)
         return rows
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """See `Launcher.forget`."""
         for actor in self._lost:
-            actor.finish.remote()
-            self._ray.kill(actor)
+            await self._end(actor, kept=True)
         self._lost.clear()
 
     async def start(self, slot: int) -> _Mailbox:
@@ -207,13 +209,15 @@ class ClusterLauncher:
         """See `Launcher.close`."""
         if self._ray is None:
             return
-        for actor in self._actors.values():
-            with contextlib.suppress(self._ray.exceptions.RayError, TimeoutError):
-                async with asyncio.timeout(_POLL_S):
-                    await actor.finish.remote()
-            self._ray.kill(actor)
+        await asyncio.gather(*(self._end(actor, kept=False) for actor in self._actors.values()))
         if self._ours:
             self._ray.shutdown()
+
+    async def _end(self, actor: Any, *, kept: bool) -> None:
+        with contextlib.suppress(self._ray.exceptions.RayError, TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await actor.finish.remote(kept=kept)
+        self._ray.kill(actor)
 
 
 class _Mailbox:

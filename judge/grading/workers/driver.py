@@ -171,7 +171,7 @@ class _Driver:
         ledger = self._ledger.meta["ledger_id"] if self._ledger is not None else f"none-{secrets.token_hex(8)}"
         await self._launcher.open(ledger, secrets.token_hex(8))
         self._merge(await self._launcher.recover(), found=True)
-        self._launcher.forget()
+        await self._launcher.forget()
         workers = min(workers or self._launcher.room, order.concurrency)
         for number in range(workers):
             share = order.concurrency // workers + (number < order.concurrency % workers)

@@ -47,7 +47,7 @@ class Launcher(Protocol):
         """Return what workers of drivers that are no more have left."""
         ...
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """What `recover` returned is in the ledger."""
         ...
 

@@ -55,7 +55,7 @@ class LocalLauncher:
             self._recovered += paths
         return rows
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """See `Launcher.forget`."""
         clear(self._recovered)
         for folder in abandoned(self._ledger):
