@@ -6,6 +6,7 @@ answers are parsed, quotes looked up, the rubric's rule applied, and the result 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -13,13 +14,13 @@ from pydantic import ValidationError
 from judge.canonical import canonical_json
 from judge.errors import InputError, IntegrityError
 from judge.frozen import Frozen
-from judge.grading.answer import InvalidAnswerError, Quote, parse_answer
+from judge.grading.answer import InvalidAnswerError, parse_answer
 from judge.grading.decision import Decision, apply_rules, check_answer, decide
 from judge.grading.embedded import rules_sha256
-from judge.grading.evidence import verify_quote
+from judge.grading.evidence import normalise, part_channel
 from judge.grading.exchange import is_conclusive
 from judge.grading.judges import BASELINE, BLIND
-from judge.grading.prompt import draw_boundary, render_prompt, template_sha256
+from judge.grading.prompt import draw_boundary, render_prompt, template_sha256, view_sha256
 from judge.grading.view import View
 from judge.ledger.bundle import (
     ENTRIES,
@@ -39,9 +40,11 @@ from judge.ledger.bundle import (
 from judge.ledger.decisions import DECISION
 from judge.ledger.decisions import Decision as Settled
 from judge.ledger.entry import CALL, VERDICT, Call, read_call, read_verdict
+from judge.ledger.panel import PANEL
 from judge.ledger.store import Ledger
 from judge.ledger.verdict import Verdict
 from judge.rubrics.model import OUTSIDE, Rubric
+from judge.text import hidden, quoted
 from judge.transcripts import canonical
 from judge.transcripts.model import Transcript
 
@@ -80,9 +83,9 @@ def make_bundle(
     members = {
         TRANSCRIPT: canonical.encode(shown) + b"\n",
         RUBRIC: canonical_json(rubric.model_dump(mode="json")) + b"\n",
-        ENTRIES: encode_entries(take_entries(book, verdict.verdict_id)),
+        ENTRIES: encode_entries(take_entries(book, verdict.verdict_id, _votes(verdict))),
     }
-    asked = not verdict.judge.startswith(BASELINE)
+    asked = not verdict.judge.startswith((BASELINE, PANEL))
     if asked:
         members[PROMPT] = _render(shown, rubric, verdict)
     head = book.head()
@@ -107,18 +110,19 @@ def check_bundle(data: bytes, where: str) -> tuple[Bundle, Checked]:
     """
     bundle = unpack(data, where)
     transcript, rubric = _read_transcript(bundle, where), _read_rubric(bundle, where)
-    verdict = _read_verdict(bundle, where)
-    _require_same(transcript, rubric, verdict, IntegrityError)
+    verdict = _read_verdict(bundle, bundle.manifest.verdict_id, where)
     if (transcript.content_sha256, rubric.sha256) != (bundle.manifest.transcript_sha256, bundle.manifest.rubric_sha256):
         raise IntegrityError(f"{where}: transcript or rubric are not those that the manifest names")
     notes: list[str] = []
     _check_prompt(bundle, transcript, rubric, verdict, notes, where)
-    again = _decide_again(bundle, transcript, rubric, verdict, notes)
-    if again is not None:
-        _compare(verdict, again, where)
-    else:
-        _check_rule(rubric, verdict, where)
-    quotes = _check_quotes(transcript, rubric, verdict, where) if again is None else _count_quotes(verdict)
+    rederived = _check_verdict(bundle, transcript, rubric, verdict, notes, where)
+    votes = [_read_verdict(bundle, name, where) for name in _votes(verdict)]
+    if votes:
+        _check_votes(verdict, votes, where)
+        again = [_check_verdict(bundle, transcript, rubric, vote, notes, where) for vote in votes]
+        rederived = all(again)
+        notes.append("a panel's verdict: its votes were decided again, the panel's own rule was not applied again")
+    quotes = sum(_count_quotes(one) for one in (verdict, *votes))
     decisions = _check_decisions(bundle, verdict, where)
     return bundle, Checked(
         verdict_id=verdict.verdict_id,
@@ -126,11 +130,39 @@ def check_bundle(data: bytes, where: str) -> tuple[Bundle, Checked]:
         status=verdict.status,
         entries=len(bundle.entries),
         quotes=quotes,
-        rederived=again is not None,
+        rederived=rederived,
         decisions=decisions,
         head=bundle.manifest.ledger.head,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _votes(verdict: Verdict) -> list[str]:
+    """The verdicts that a panel's verdict was made of."""
+    return [] if verdict.panel is None else [vote.verdict_id for vote in verdict.panel.votes]
+
+
+def _check_votes(verdict: Verdict, votes: Sequence[Verdict], where: str) -> None:
+    """See that a panel counted its votes as they are."""
+    assert verdict.panel is not None
+    for counted, vote in zip(verdict.panel.votes, votes, strict=True):
+        if (counted.status, counted.level, counted.judge) != (vote.status, vote.level, vote.judge):
+            raise IntegrityError(f"{where}: the panel counted the vote {vote.verdict_id} as another than it is")
+
+
+def _check_verdict(
+    bundle: Bundle, transcript: Transcript, rubric: Rubric, verdict: Verdict, notes: list[str], where: str
+) -> bool:
+    """Check one verdict as far as what was recorded allows; return whether it was decided again."""
+    _require_same(transcript, rubric, verdict, IntegrityError)
+    again = None if verdict.panel is not None else _decide_again(bundle, transcript, rubric, verdict, notes)
+    if again is not None:
+        _compare(verdict, again, where)
+        return True
+    if verdict.panel is None:
+        _check_rule(rubric, verdict, where)
+    _check_quotes(transcript, rubric, verdict, where)
+    return False
 
 
 def _require_same(
@@ -157,11 +189,11 @@ def _read_rubric(bundle: Bundle, where: str) -> Rubric:
         raise IntegrityError(f"{where}: {RUBRIC}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _read_verdict(bundle: Bundle, where: str) -> Verdict:
-    """The latest row of the verdict, which is the one that counts."""
-    rows = [one for one in bundle.of(VERDICT) if one.key == bundle.manifest.verdict_id]
+def _read_verdict(bundle: Bundle, verdict_id: str, where: str) -> Verdict:
+    """The latest row of a verdict, which is the one that counts."""
+    rows = [one for one in bundle.of(VERDICT) if one.key == verdict_id]
     if not rows:
-        raise IntegrityError(f"{where}: the verdict {bundle.manifest.verdict_id} is not among its entries")
+        raise IntegrityError(f"{where}: the verdict {quoted(verdict_id)} is not among its entries")
     return read_verdict(rows[-1].body, f"{where}: entry {rows[-1].seq}")
 
 
@@ -179,6 +211,11 @@ def _check_prompt(
 ) -> None:
     if PROMPT not in bundle.members:
         return
+    hidden = _view(verdict).hidden
+    if verdict.prompt_sha256 not in (None, view_sha256(windows=False, hidden=hidden) if hidden else template_sha256()):
+        notes.append(
+            "the judge was asked otherwise (in windows, with other rubrics, or by another version): prompt.json is not it"
+        )
     if bundle.manifest.prompt_sha256 != template_sha256():
         notes.append("the prompt was rendered by another version of this program; it was compared by its hash alone")
     elif bundle.members[PROMPT] != _render(transcript, rubric, verdict):
@@ -193,6 +230,8 @@ def _decide_again(
         return _ask_embedded(transcript, rubric, verdict, notes)
     calls: dict[int, Call] = {}
     for one in bundle.of(CALL):
+        if one.key.partition("/")[0] != verdict.verdict_id:
+            continue
         call = read_call(one.body, f"entry {one.seq}")
         if is_conclusive(call):
             calls[call.turn] = call
@@ -272,22 +311,27 @@ def _check_rule(rubric: Rubric, verdict: Verdict, where: str) -> None:
         )
 
 
-def _check_quotes(transcript: Transcript, rubric: Rubric, verdict: Verdict, where: str) -> int:
-    """Look up every quote of a verdict again, where it was found then."""
+def _check_quotes(transcript: Transcript, rubric: Rubric, verdict: Verdict, where: str) -> None:
+    """See that every quote of a verdict stands where the verdict has it, in a channel that its criterion admits."""
+    parts = {part.id: (message, part) for message, part in transcript.parts()}
     for finding in verdict.findings:
         criterion = rubric.criterion(finding.criterion)
-        for item in finding.evidence if criterion is not None else ():
-            assert criterion is not None
-            found = verify_quote(
-                transcript, criterion, Quote(message=item.message_id, quote=item.quote), _view(verdict)
-            )
-            placed = (item.part, item.start, item.end, item.admissible)
-            known = item.part is not None and (found.part, found.start, found.end, found.admissible) != placed
-            if known or (found.match == "absent") != (item.match == "absent"):
-                raise IntegrityError(
-                    f"{where}: a quote for {finding.criterion} is not where the verdict has it ({item.message_id})"
-                )
-    return _count_quotes(verdict)
+        for item in finding.evidence:
+            place = f"{where}: a quote is not where the verdict has it ({finding.criterion}, {item.message_id})"
+            if item.match == "absent" or item.part is None or item.start is None or item.end is None:
+                if item.admissible:
+                    raise IntegrityError(f"{where}: a quote that was not found counts for {finding.criterion}")
+                continue
+            message, part = parts.get(item.part, (None, None))
+            if message is None or part is None or message.id != item.message_id:
+                raise IntegrityError(place)
+            if normalise(part.text[item.start : item.end]).strip() != normalise(hidden(item.quote)).strip():
+                raise IntegrityError(place)
+            channel = part_channel(message, part)
+            if item.channel not in (None, channel) or (
+                item.admissible and criterion is not None and channel not in criterion.channels
+            ):
+                raise IntegrityError(f"{where}: a quote counts from a channel that {finding.criterion} does not admit")
 
 
 def _count_quotes(verdict: Verdict) -> int:

@@ -20,7 +20,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import orjson
@@ -100,12 +100,16 @@ class Bundle(Frozen):
         return [one for one in self.entries if one.kind == kind]
 
 
-def take_entries(book: Ledger, verdict_id: str) -> list[Bound]:
-    """Take from a ledger the entries about a verdict: its calls, every row of it, disputes with reviews and decisions."""
+def take_entries(book: Ledger, verdict_id: str, votes: Collection[str] = ()) -> list[Bound]:
+    """Take from a ledger the entries about a verdict: its calls, every row of it, disputes with reviews and decisions.
+
+    `votes` are the verdicts that a panel's verdict was made of: their rows and calls belong to it.
+    """
     keys = {name for name, one in read_matters(book).items() if one.dispute.verdict_id == verdict_id}
+    made_of = {verdict_id, *votes}
     rows = [
-        *(row for row in book.rows(kind=CALL) if row.key.startswith(f"{verdict_id}/")),
-        *book.rows(kind=VERDICT, key=verdict_id),
+        *(row for row in book.rows(kind=CALL) if row.key.partition("/")[0] in made_of),
+        *(row for name in made_of for row in book.rows(kind=VERDICT, key=name)),
         *(row for kind in (DISPUTE, REVIEW, DECISION) for key in keys for row in book.rows(kind=kind, key=key)),
     ]
     return [_bind(book, row) for row in sorted(rows, key=lambda row: row.seq)]

@@ -21,6 +21,7 @@ from judge.ledger.bundle import ENTRIES, PROMPT, TRANSCRIPT, Bound, Manifest, en
 from judge.ledger.chain import link
 from judge.ledger.decisions import Decision, Dispute, Review, to_entry
 from judge.ledger.entry import Call
+from judge.ledger.panel import Panelled, Vote
 from judge.ledger.store import Ledger, open_ledger
 from judge.ledger.verdict import Coverage, Verdict
 from judge.transcripts.model import Transcript
@@ -110,7 +111,7 @@ def forge(data: bytes, kind: str, **changes: Any) -> bytes:
     entries: list[Bound] = []
     for one in bundle.entries:
         body, previous = one.body, one.previous
-        if one.kind == kind:
+        if one.kind == kind and one.key == (bundle.manifest.verdict_id if kind == "verdict" else one.key):
             body = canonical_json(orjson.loads(body) | changes).decode()
         if entries and entries[-1].seq == one.seq - 1:
             previous = entries[-1].sha256
@@ -239,8 +240,34 @@ def test_verdict_without_a_recorded_answer_is_checked_by_its_quotes(book: Ledger
     moved[0]["evidence"][0]["start"] += 1
     with pytest.raises(IntegrityError, match="is not where"):
         check_bundle(forge(data, "verdict", findings=moved), "b")
+    moved[0]["evidence"][0] |= {"match": "absent", "start": None}
+    with pytest.raises(IntegrityError, match="not found counts"):
+        check_bundle(forge(data, "verdict", findings=moved), "b")
     with pytest.raises(IntegrityError, match="level does not follow"):
         check_bundle(forge(data, "verdict", level="absent", positive=False), "b")
+
+
+def test_bundle_of_a_panel_holds_its_votes_and_decides_them_again(book: Ledger) -> None:
+    """Votes come with their answers; a panel's row that counted one as another is found."""
+    fill(book)
+    vote = book.get("v1")
+    counted = Vote(
+        verdict_id="v1", judge=vote.judge, sample=0, role="judge", step=1, status="ok", level="enacted", positive=True
+    )
+    told = Panelled(
+        name="p", on="level", step=1, steps=1, asked=1, votes=(counted,), distribution={"enacted": 1}, margin=1.0
+    )
+    panel = vote.model_copy(update={"verdict_id": "p1", "judge": "panel/p", "panel": told, "stated_level": None})
+    book.append([panel])
+    data = make_bundle(book, panel, ABOUT, RUBRIC, {"judge": "0"})
+    bundle, checked = check_bundle(data, "b")
+    assert [one.kind for one in bundle.entries] == ["call", "verdict", "verdict"]
+    assert checked.rederived
+    assert PROMPT not in bundle.members
+    other = counted.model_copy(update={"level": "attempted"})
+    forged = told.model_copy(update={"votes": (other,)}).model_dump(mode="json")
+    with pytest.raises(IntegrityError, match="as another than it is"):
+        check_bundle(forge(data, "verdict", panel=forged), "b")
 
 
 def test_bundle_of_another_transcript_is_refused(book: Ledger) -> None:
