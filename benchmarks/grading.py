@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,10 +86,11 @@ def scout(server: Running, cell: Cell, chars: int) -> dict[str, Any] | None:
     python = peer_python(INSPECT, SCOUT, OPENAI)
     if python is None:
         return None
-    import litellm
-
+    litellm = find_spec("litellm")
+    assert litellm is not None
+    assert litellm.origin is not None
     # Scout counts tokens with tiktoken, which would download what litellm carries.
-    encodings = Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers"
+    encodings = Path(litellm.origin).parent / "litellm_core_utils" / "tokenizers"
     command = [str(python), str(Path(__file__).with_name("_grading_peer.py")), server.base_url]
     command += [str(SCOUT_CALLS), str(chars), str(cell.concurrency)]
     server.reset(latency_s=cell.latency_s, answer="It stands in the text.\n\nANSWER: yes")
