@@ -107,7 +107,8 @@ def perfect(
     rarest = clopper_pearson(0, n_units, level).high
     ends = np.array([np.nanmin(values), np.nanmax(values)])
     if ends[0] == ends[1]:
-        ends[1] += 1
+        # Another category beside the only one that is rated twice: the one below, for there may be none above.
+        ends[1] += -1 if ends[0] >= 1 else 1
     split = ends[np.arange(values.shape[1]) % 2][None, :]
     cost = 1 - coefficient(np.concatenate([values, split]))
     method = f"{name}; {level:.0%} bound from {n_units} units without a difference (Clopper-Pearson)"

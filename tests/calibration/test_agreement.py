@@ -162,6 +162,14 @@ def test_fleiss_kappa_agrees_with_statsmodels(ratings):
     assert coefficient_value(code(ratings), "fleiss") == pytest.approx(theirs, abs=1e-9)
 
 
+def test_the_highest_category_alone_is_rated_twice() -> None:
+    """Two items without a difference: the bound lets 1 - .025^(1/2) = .8419 of items be split, each at a cost of 2/3 / 3."""
+    ratings = np.array([[0, -1, -1], [1, 1, 1], [1, -1, -1], [1, 1, -1]])
+    figure = agreement(ratings, categories=[0, 1], replicates=200)["percent_agreement"]
+    assert figure.estimate == 1.0
+    assert figure.low == pytest.approx(1 - 0.8419 * 2 * 2 / 9, abs=1e-4)
+
+
 @settings(max_examples=40, deadline=None)
 @given(tables())
 def test_every_figure_is_finite_or_says_why_not(ratings):
