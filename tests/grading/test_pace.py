@@ -6,6 +6,8 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.errors import ProviderError
-from judge.grading.pace import LocalPace, Outcome
+from judge.grading.pace import LocalPace, Outcome, read_ages
+from judge.ledger.entry import Call
+from judge.ledger.store import open_ledger
 
 OK = Outcome("answered", latency_s=1.0)
 
@@ -281,3 +285,15 @@ def test_a_caller_that_is_stopped_takes_no_place() -> None:
         return await waiting[2]
 
     assert asyncio.run(clock.run(stop_some())) == 3
+
+
+def test_the_calls_of_the_last_minute_are_found_in_a_ledger(tmp_path: Path) -> None:
+    """A call counts from when it was sent, which is its latency before it was written down; old ones do not count."""
+
+    def call(number: int, seconds_ago: float, latency_s: float) -> Call:
+        at = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat()
+        return Call(key=f"v{number}/0", verdict_id=f"v{number}", created_at=at, latency_s=latency_s)
+
+    with open_ledger(tmp_path / "ledger.db") as ledger:
+        ledger.append([call(1, 500.0, 1.0), call(2, 59.0, 30.0), call(3, 20.0, 5.0), call(4, 1.0, 0.0)])
+        assert sorted(read_ages(ledger)) == [pytest.approx(1.0, abs=0.9), pytest.approx(25.0, abs=0.9)]
