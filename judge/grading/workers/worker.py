@@ -29,7 +29,7 @@ class Worker:
         self._inbox: deque[Message] = deque()
         self._rubrics: tuple[Rubric, ...] = ()
         self._judges: tuple[Judge, ...] = ()
-        self._ending = False
+        self._ending = self._stopped = False
         self._work: asyncio.Task[None] | None = None
 
     def take(self, message: Message) -> None:
@@ -52,12 +52,15 @@ class Worker:
 
     def stop(self) -> None:
         """Give up what is in the making, keep what is made."""
+        self._stopped = True
         if self._work is not None:
             self._work.cancel()
 
     async def work(self) -> None:
         """Make verdicts until there are no more; what goes wrong is told to the driver."""
         self._work = asyncio.create_task(self._make_all())
+        if self._stopped:  # before it had begun
+            self._work.cancel()
         await asyncio.wait([self._work])
         if self._work.cancelled():
             self._send(["ended", {}])
