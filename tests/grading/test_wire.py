@@ -25,6 +25,7 @@ from judge.transcripts.model import TARGET, Message, Part, Source, Transcript
 from servers.launch import Running, start_server
 
 from .support import CANARY, RUBRIC, SCRIPT, holds_secret, level_of, make_transcripts
+from .test_caching import long_transcript
 
 # What a template engine, a terminal or a parser of our own marks would act on.
 HOSTILE = "{{7*7}} {# gone #} {% raise %} ${HOME} %s \\u0041 <b> &amp; m1.1| ] ``` \" '"
@@ -222,7 +223,8 @@ def test_cached_tokens_and_their_price_are_reported(server: Lane) -> None:
     """Tokens that the provider took from its cache are in the row and cost what the price says."""
     server.reset(cache=True)
     price = Price(input=10.0, output=0.0, cached=1.0)
-    grading = ask(server, 2, price=price, run={"concurrency": 1, "samples": 2})
+    transcript = long_transcript(8000)  # caching begins at 1,024 tokens
+    grading = grade_sync([transcript], [RUBRIC], [server.judge(price=price)], concurrency=1, samples=2)
     assert sum(verdict.cached_tokens or 0 for verdict in grading.verdicts) == server.log()["cached_tokens"] > 1000
     for verdict in grading.verdicts:
         sent, cached = verdict.input_tokens or 0, verdict.cached_tokens or 0

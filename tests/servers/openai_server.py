@@ -290,8 +290,9 @@ class Server:
 
     def _cached_tokens(self, body: dict[str, Any]) -> int:
         """Return how much of the prompt an earlier prompt began with, and remember this one."""
-        prompt = b"".join((orjson.dumps([body.get("tools"), body.get("response_format")]), _prompt_text(body).encode()))
-        hashed, known, still = blake2b(digest_size=16), 0, True
+        # The schema comes first, so it must be the same; its tokens are in no count.
+        schema, prompt = orjson.dumps([body.get("tools"), body.get("response_format")]), _prompt_text(body).encode()
+        hashed, known, still = blake2b(schema, digest_size=16), 0, True
         for start in range(0, len(prompt) - _CACHE_BLOCK + 1, _CACHE_BLOCK):
             hashed.update(prompt[start : start + _CACHE_BLOCK])
             prefix = hashed.digest()
