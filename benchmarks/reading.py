@@ -26,6 +26,7 @@ import orjson
 
 from benchmarks.peers import INSPECT, SCOUT, peer_python
 from judge.transcripts import Limits, iter_transcripts
+from judge.transcripts.archive import Archive
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 REAL = ("claude_code/spotter/*-*.jsonl", "tau_bench/gpt-4o-airline.json", "inspect/*.eval")
@@ -118,10 +119,10 @@ def _line_parsers(path: Path) -> dict[str, Callable[[], None]]:
 def _member_parsers(path: Path) -> dict[str, Callable[[], None]]:
     def each(loads: Callable[[bytes], Any]) -> Callable[[], None]:
         def run() -> None:
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    if name.startswith("samples/"):
-                        loads(archive.read(name))
+            archive = Archive(path.read_bytes(), path.name, WIDE)  # the standard library cannot expand zstd
+            for name in archive.names:
+                if name.startswith("samples/"):
+                    loads(archive.read(name))
 
         return run
 
