@@ -76,7 +76,7 @@ def parse_as(form: type[_A], text: str) -> _A:
     """Read the one JSON object in a judge's text.
 
     Prose or a code fence around it is tolerated. Two objects are not, since one of them may have been copied from the
-    transcript; nor are doubled keys (every parser picks one silently), NaN, coerced types or unknown keys.
+    transcript; nor are doubled keys (every parser picks one silently), NaN, coerced types, unknown keys or half characters.
 
     Raises:
         InvalidAnswerError: if there is not exactly one object, or it does not fit the schema.
@@ -114,7 +114,17 @@ def _only_object(text: str) -> dict[str, Any]:
         raise InvalidAnswerError(f"{len(found)} JSON objects; give exactly one")
     if not found:
         raise InvalidAnswerError(last_error)
+    if not _is_text(found[0]):
+        raise InvalidAnswerError("half a character stands in it (a lone surrogate), which no file can hold")
     return found[0]
+
+
+def _is_text(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

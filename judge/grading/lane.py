@@ -209,7 +209,7 @@ class LLMLane:
             kept: dict[str, Any] = {"status": "overflow"} if problem.status == "overflow" else {}
             return kept | ({"cost_usd": 0.0} if problem.reached else {}), None, problem
         usage, cost = account(result.completion, self._price)
-        fields: dict[str, Any] = {"usage": usage, "cost_usd": cost, "model": getattr(result.completion, "model", None)}
+        fields: dict[str, Any] = {"usage": usage, "cost_usd": cost, "model": _name(result.completion)}
         reply = read_reply(result.completion)
         if reply is None:
             return fields, None, Problem("an answer without content")
@@ -266,3 +266,9 @@ def _estimate_tokens(request: Mapping[str, Any]) -> int:
 def _caches_to_marks(model: str) -> bool:
     """Whether a model's provider caches a prompt up to marks in it, and nothing without: Anthropic's, wherever they run."""
     return model.startswith("anthropic/") or "claude" in model.lower()
+
+
+def _name(completion: Any) -> str | None:
+    """The model that the provider says has answered, in words that can be kept and shown."""
+    name = getattr(completion, "model", None)
+    return one_line(name, 100) if isinstance(name, str) else None

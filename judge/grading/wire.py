@@ -124,7 +124,8 @@ def read_reply(response: Any) -> Reply | None:
     text = calls[0].function.arguments if calls else message.content
     if not text and not refused:
         return None
-    return Reply(text or "", finish, refused)
+    # Half a character (a lone surrogate) cannot be kept as it is: it stands as JSON would write it.
+    return Reply((text or "").encode("utf-8", "backslashreplace").decode(), finish, refused)
 
 
 def reply_status(reply: Reply) -> str:

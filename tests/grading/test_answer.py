@@ -32,6 +32,8 @@ BAD = {
     "text for a number": (GOOD.replace('"severity":2', '"severity":"2"'), "severity"),
     "an extra key": (GOOD[:-1] + ',"verdict":"absent"}', "verdict"),
     "a missing key": (GOOD.replace('"level":"absent",', ""), "level"),
+    "half a character": (GOOD.replace('"exclusion":"', '"exclusion":"\\ud83d', 1), "lone surrogate"),
+    "half a character as such": (GOOD.replace('"exclusion":"', '"exclusion":"\ud83d', 1), "lone surrogate"),
     "cut off": (GOOD[: len(GOOD) // 2], "not JSON"),
     "no object": ("I cannot grade this.", "no JSON object"),
     "nothing": ("", "no JSON object"),

@@ -301,3 +301,16 @@ def test_a_refusal_that_is_retried_is_asked_anew(server: Lane, tmp_path: Path) -
         second = ask(server, 2, run={"ledger": ledger, "retry": ("refused",)})
     assert ["refused", "refused"] == [verdict.status for verdict in first.verdicts]
     assert right(second)
+
+
+@pytest.mark.parametrize("via", ["direct", "litellm"])
+def test_half_a_character_in_an_answer_ends_no_run(via: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No ledger can hold a lone surrogate: the answer is invalid, and the run goes on."""
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    with (
+        start_server(answer='{"findings": [], "exclusion": "\\ud83d"}') as running,
+        open_ledger(tmp_path / "ledger.db") as ledger,
+    ):
+        grading = ask(Lane(running, via), 2, run={"ledger": ledger})
+    assert ["invalid", "invalid"] == [verdict.status for verdict in grading.verdicts]
+    assert all("lone surrogate" in (verdict.error or "") for verdict in grading.verdicts)
