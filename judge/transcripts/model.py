@@ -164,12 +164,13 @@ class Transcript(Frozen):
                         "to": m.to,
                         "branch": m.branch,
                         "notes": m.notes,
-                        "parts": [p.model_dump(exclude_none=True, exclude={"native_id"}) for p in m.parts],
+                        "parts": [_seen(p) for p in m.parts],
                     }
                     for m in self.messages
                 ],
                 "tools": [tool.model_dump() for tool in self.tools],
-            }
+            },
+            floats=False,
         )
 
     def parts(self) -> Iterator[tuple[Message, Part]]:
@@ -185,3 +186,12 @@ class Transcript(Frozen):
     @cached_property
     def _by_id(self) -> dict[str, Message]:
         return {message.id: message for message in self.messages}
+
+
+_SEEN_FIELDS: Final = tuple(name for name in Part.model_fields if name != "native_id")
+
+
+def _seen(part: Part) -> dict[str, Any]:
+    """What of a part a judge can see, without what is null; a tenth of the time of `model_dump`."""
+    fields = part.__dict__
+    return {name: fields[name] for name in _SEEN_FIELDS if fields[name] is not None}
