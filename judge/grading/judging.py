@@ -62,7 +62,7 @@ def prompt_sha256(judge: Judge) -> str:
 
 def _asked_sha256(transcript: Transcript, rubric: Rubric, judge: Judge) -> str:
     """`prompt_sha256`, and for a transcript that is read in windows how those are made and rendered."""
-    if plan_views(transcript, rubric, judge)[0].whole:
+    if judge.embedded or plan_views(transcript, rubric, judge)[0].whole:
         return prompt_sha256(judge)
     return content_sha256(
         {

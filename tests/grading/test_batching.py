@@ -106,7 +106,8 @@ def test_a_run_that_was_stopped_finds_its_answers(server: Running, ledger: Ledge
 
 def test_a_budget_holds_for_a_batch_too(server: Running, ledger: Ledger) -> None:
     """Money for every question is set aside before the batch is sent; what it does not cover is not asked."""
-    dear = Price(input=0, output=1_000)  # at most 4,096 tokens out: 4.096 USD a question; the answers are a tenth of that
+    # At most 4,096 tokens out are 4.096 USD a question; the answers are a tenth of that.
+    dear = Price(input=0, output=1_000)
     grading = grade_sync(
         make_transcripts(6), [RUBRIC], [judge(server, price=dear)], ledger=ledger, concurrency=100, budget_usd=5.0
     )
