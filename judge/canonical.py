@@ -24,9 +24,8 @@ def canonical_json(value: Any, *, floats: bool = True) -> bytes:
         TypeError: for anything that is not plain JSON.
     """
     encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if (
-        floats and b"null" in encoded
-    ):  # what orjson makes of them; looking at every number otherwise costs ten times the encoding
+    # orjson writes NaN and infinities as null; looking at every number otherwise costs ten times the encoding.
+    if floats and b"null" in encoded:
         _refuse_non_finite(value)
     return encoded
 
