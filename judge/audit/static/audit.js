@@ -36,6 +36,14 @@ export function tell(text) {
   telling = setTimeout(() => { one("#told").textContent = ""; }, 6000);
 }
 
+// A word for the page that comes next: what was done here has taken the person there.
+const LATER = "judge-audit told";
+export const tellThere = (text) => sessionStorage.setItem(LATER, text);
+if (sessionStorage.getItem(LATER)) {
+  tell(sessionStorage.getItem(LATER));
+  sessionStorage.removeItem(LATER);
+}
+
 // Forms that only send what they hold and go on to where the answer says.
 all("form[data-sends]").forEach((form) => form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -45,7 +53,11 @@ all("form[data-sends]").forEach((form) => form.addEventListener("submit", async 
   for (const box of all("[data-number]", form)) given[box.name] = box.value === "" ? null : Number(box.value);
   for (const [name, value] of Object.entries(given)) if (value === "") delete given[name];
   if (given.name) given.name = given.name.trim().toLowerCase();
-  try { location.assign((await ask(form.dataset.sends, given)).next); }
+  try {
+    const said = await ask(form.dataset.sends, given);
+    if (form.dataset.says) tellThere(form.dataset.says);
+    location.assign(said.next);
+  }
   catch (error) { complain(form, error); }
 }));
 

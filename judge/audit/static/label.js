@@ -1,5 +1,5 @@
 // The forms beside a transcript: a label or a blind review with its draft, and a dispute. Words are marked in the transcript.
-import { all, ask, complain, keys, one, tell } from "./audit.js";
+import { all, ask, complain, keys, one, tell, tellThere } from "./audit.js";
 import { rangesIn } from "./transcript.js";
 
 const form = one("#label");
@@ -154,6 +154,7 @@ function undo() {
     last = past.pop();
     write(JSON.parse(last));
     save(0);
+    complain(form, null);
     tell("Undone.");
     return;
   }
@@ -191,7 +192,11 @@ if (form) {
     done = true;
     clearTimeout(soon);
     await saved; // a draft that is still on its way must not arrive after the label
-    try { location.assign((await ask(form.dataset.action, read())).next); }
+    try {
+      const said = await ask(form.dataset.action, read());
+      tellThere("Committed.");
+      location.assign(said.next);
+    }
     catch (error) { done = false; complain(form, error); }
   });
 }
@@ -199,7 +204,12 @@ if (form) {
 const back = one("#undo");
 if (back) {
   back.addEventListener("click", async () => {
-    try { location.assign((await ask(`/case/${back.dataset.case}/undo`, {})).next); location.reload(); }
+    try {
+      const said = await ask(`/case/${back.dataset.case}/undo`, {});
+      tellThere("The label is withdrawn.");
+      location.assign(said.next);
+      location.reload();
+    }
     catch (error) { tell(error.message); }
   });
 }
@@ -245,6 +255,7 @@ if (dispute) {
     try {
       const said = await ask(`/case/${dispute.dataset.case}/dispute`, sent);
       sessionStorage.removeItem(kept);
+      tellThere("The dispute is open.");
       location.assign(said.next);
     } catch (error) { complain(dispute, error); }
   });
