@@ -239,7 +239,8 @@ def test_work_grows_with_length_only(piece: str, kind: str) -> None:
         return time.process_time() - started
 
     seconds(1_000)
-    assert seconds(32_000) < 30 * max(seconds(4_000), 0.002)
+    # A busy machine can slow one measurement; work that grows with the square (64 times) fails every time.
+    assert any(seconds(32_000) < 30 * max(seconds(4_000), 0.002) for _ in range(5))
 
 
 def _each_text(transcript: Transcript, change: Callable[[str], str]) -> Transcript:
