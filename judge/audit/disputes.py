@@ -294,7 +294,7 @@ class Disputes:
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
                 "A second look is blind: it is for somebody who has not disputed, labelled or read this case. "
-                "Ask another person to sign in as a rater.",
+                "Ask another person to sign in to label blind.",
             )
         if matter.decision is not None:
             raise AlreadyCommittedError("this case was decided in the meantime")
@@ -304,9 +304,11 @@ class Disputes:
         if matter.decision is not None:
             return "This dispute is decided. Who thinks otherwise disputes the verdict again."
         if session.mode != "read":
-            return "Only somebody who reads verdicts may decide."
+            return "Deciding is for somebody who signed in to read verdicts; a blind look stays blind."
         if not matter.reviews:
-            return "A second, blind look comes first: ask somebody who has not seen this case to sign in as a rater."
+            return (
+                "A second, blind look comes first: ask somebody who has not seen this case to sign in to label blind."
+            )
         if session.rater in _involved(matter) and not self._desk.setting.same_person:
             return "You disputed or reviewed this; a third person decides (or start judge audit with --same-person)."
         return None

@@ -135,7 +135,7 @@ class Standing(NamedTuple):
         if self.decision is None:
             return "disputed"
         after = f"to {self.decision.level} " if self.decision.outcome == "overturned" else ""
-        decided = f"{self.decision.outcome} {after}by {self.decision.by} ({self.decision.reason})"
+        decided = f"{self.decision.outcome} {after}by {self.decision.by} ({REASONS[self.decision.reason]})"
         return f"{decided}, disputed again" if self.waiting else decided
 
 

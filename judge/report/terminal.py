@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from judge.ledger.decisions import Matter
+from judge.ledger.decisions import REASONS, Matter
 from judge.ledger.panel import Panelled
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
@@ -120,7 +120,7 @@ def show_matters(matters: Sequence[Matter]) -> Iterator[str]:
             yield "    decision   none yet"
             continue
         level = f" to {one_line(decision.level, 40)}" if decision.outcome == "overturned" and decision.level else ""
-        yield f"    decision   {decision.outcome}{level} by {one_line(decision.by, 40)} ({decision.reason})"
+        yield f"    decision   {decision.outcome}{level} by {one_line(decision.by, 40)} ({REASONS[decision.reason]})"
         yield f"               {one_line(decision.rationale, 300)}"
         for path in decision.stale.certificates:
             yield f"    stale      {one_line(path, 120)}: computed on labels of this transcript"

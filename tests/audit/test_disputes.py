@@ -69,7 +69,7 @@ def test_dispute_goes_from_claim_to_gold_label(bench: Bench) -> None:
         "decision": 1,
     }
     standing = stand(bench.ledger)["v1"]
-    assert (standing.state, standing.text) == ("overturned", "overturned to absent by ines (judge_wrong)")
+    assert (standing.state, standing.text) == ("overturned", "overturned to absent by ines (the judge was wrong)")
     assert bench.ledger.get("v1").level == "enacted"
     (label,) = read_labels(bench.gold / "labels" / "_decisions.jsonl")
     assert (label.label, label.rater_kind, label.rater, label.blind) == (

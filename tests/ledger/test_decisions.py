@@ -112,7 +112,7 @@ def test_waiting_dispute_shows_beside_an_earlier_decision(book: Ledger) -> None:
     """Opening another dispute hides no decision."""
     book.append([dispute("d1"), decision("d1"), dispute("d2")])
     found = stand(book)[VERDICTS[0].verdict_id]
-    assert found.text == "overturned to absent by ines (judge_wrong), disputed again"
+    assert found.text == "overturned to absent by ines (the judge was wrong), disputed again"
 
 
 def test_guideline_with_a_gap_is_named_with_the_disputes_that_showed_it(book: Ledger) -> None:
@@ -149,7 +149,7 @@ def test_commands_mark_the_verdict(book: Ledger, tmp_path: Path) -> None:
 
     name = VERDICTS[0].verdict_id
     listed = [line for line in run("verdicts").splitlines() if name in line]
-    assert [line.endswith("[overturned to absent by ines (judge_wrong)]") for line in listed] == [True]
+    assert [line.endswith("[overturned to absent by ines (the judge was wrong)]") for line in listed] == [True]
     row = json.loads(run("show", name, "--json"))
     assert (row["level"], row["standing"]["state"], row["standing"]["decision"]["level"]) == (
         "enacted",
