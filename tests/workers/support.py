@@ -130,7 +130,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process runs (a dead one that nobody has waited for does not)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may go between the opening and the reading
         return False
 
 
