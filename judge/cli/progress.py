@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from judge.grading.run import Tally
+    from judge.grading.tally import Tally
     from judge.transcripts.model import Transcript
 
 INTERVAL_S: Final = 10.0

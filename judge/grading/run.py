@@ -4,7 +4,7 @@ One task is one (transcript, rubric, judge, sample). A task whose verdict is in 
 was paid for before the last run was killed is used before a new one is made. Tasks run concurrently up to a bound, and
 nothing grows with their number: transcripts are pulled as workers become free, and rows are written in groups that are on
 disk before they are reported. What goes wrong with one transcript is its status; only what makes further work pointless
-(a rejected key, an unwritable ledger) stops the run.
+(a rejected key, an unwritable ledger) stops the run. Which tasks there are is `planning`'s, how a judge is reached `opening`'s.
 """
 
 from __future__ import annotations
@@ -12,25 +12,36 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from judge.errors import InputError, ProviderError
+from judge.errors import ProviderError
 from judge.frozen import Frozen
-from judge.grading.batches import Shelf, State
+from judge.grading.batches import State
 from judge.grading.budget import Budget
-from judge.grading.embedded import EmbeddedLane, check_embedded
 from judge.grading.exchange import Exchange, Lane, call_key
 from judge.grading.judges import Judge, parse_judge
-from judge.grading.judging import make_verdict, make_verdict_id
+from judge.grading.judging import make_verdict
+from judge.grading.opening import open_lane, seat
 from judge.grading.pace import LocalPaces, Paces
-from judge.grading.replay import Recorder, Recording, ReplayLane, open_recording
-from judge.ledger.entry import Call, Entry
-from judge.ledger.store import REOPENED, Ledger, Select
+from judge.grading.planning import (
+    NOTHING_YET,
+    Book,
+    Plan,
+    Samples,
+    Task,
+    Turn,
+    count_characters,
+    draw_turns,
+    only_seated,
+)
+from judge.grading.replay import Recorder
+from judge.grading.tally import Progress, Tally
+from judge.ledger.entry import Call
+from judge.ledger.store import REOPENED, Ledger
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.loading import load_rubric
 from judge.rubrics.model import Rubric
@@ -38,50 +49,11 @@ from judge.transcripts.model import Transcript
 
 GROUP_ROWS = 200
 GROUP_S = 0.25
-# How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile.
-_LOOK_AHEAD = 256
-_LOOK_AHEAD_CHARS = 4_000_000
 _IDLE_S = 0.01
 # Providers cache prompt prefixes of 1,024 tokens and up; a shorter transcript gains nothing from going first.
 _LEAD_CHARS = 4_000
 
-Progress = Callable[["Tally"], None]
-# How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
-Samples = int | Callable[[Transcript, Rubric, Judge], int]
-_Running = dict[asyncio.Task[Verdict], list["Task"]]  # what is being made, and which tasks wait for it
-
-
-@dataclass
-class Tally:
-    """How a run stands. `found` verdicts were in the ledger already; `spent_usd` counts what is known.
-
-    `drawn` counts the verdicts that the transcripts read so far ask for; with `all_drawn`, each of them was begun.
-    """
-
-    done: int = 0
-    found: int = 0
-    drawn: int = 0
-    all_drawn: bool = False
-    statuses: Counter[str] = field(default_factory=Counter)
-    positive: int = 0
-    spent_usd: float = 0.0
-    unpriced: int = 0  # verdicts whose cost nobody knows
-    input_tokens: int = 0
-    output_tokens: int = 0
-    batches: dict[str, tuple[str, int]] = field(
-        default_factory=dict
-    )  # at the provider: how each stands, answered so far
-    started: float = field(default_factory=time.monotonic)
-
-    def count(self, verdict: Verdict) -> None:
-        """Add one new verdict."""
-        self.done += 1
-        self.statuses[verdict.status] += 1
-        self.positive += verdict.positive is True
-        self.spent_usd += verdict.cost_usd or 0.0
-        self.unpriced += verdict.cost_usd is None
-        self.input_tokens += verdict.input_tokens or 0
-        self.output_tokens += verdict.output_tokens or 0
+_Running = dict[asyncio.Task[Verdict], list[Task]]  # what is being made, and which tasks wait for it
 
 
 class Grading(Frozen):
@@ -99,92 +71,6 @@ class Grading(Frozen):
     def missing(self) -> tuple[Verdict, ...]:
         """Those without a verdict, whatever the reason."""
         return tuple(verdict for verdict in self.verdicts if verdict.status != "ok")
-
-
-class Task(NamedTuple):
-    """One verdict to be made."""
-
-    verdict_id: str
-    transcript: Transcript
-    rubric: Rubric
-    judge: Judge
-    sample: int
-
-
-class Plan(NamedTuple):
-    """Who judges what: rubrics, judges, samples of each."""
-
-    rubrics: tuple[Rubric, ...]
-    judges: tuple[Judge, ...]
-    samples: Samples
-
-    def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
-        """Every task, those of one transcript and one judge together: their prompts begin alike."""
-        for transcript in transcripts:
-            for judge in self.judges:
-                tasks = [
-                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
-                    for rubric in self.rubrics
-                    for sample in range(self._times(transcript, rubric, judge))
-                ]
-                if tasks:
-                    yield tasks
-
-    def _times(self, transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
-        return self.samples if isinstance(self.samples, int) else self.samples(transcript, rubric, judge)
-
-
-class Turn(NamedTuple):
-    """One transcript before one judge: verdicts that are there, and tasks that are to be done."""
-
-    found: list[Verdict]
-    tasks: list[Task]
-
-
-NOTHING_YET = Turn([], [])  # what a source of turns gives when more will come, but not now
-
-
-class Book(Protocol):
-    """What a run keeps its results in, and looks them up in: a ledger, or what stands for one in a worker process."""
-
-    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
-        """See `Ledger.statuses`."""
-        ...
-
-    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
-        """See `Ledger.verdicts`."""
-        ...
-
-    def call(self, key: str) -> Call | None:
-        """See `Ledger.call`."""
-        ...
-
-    def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> object:
-        """See `Ledger.append`."""
-        ...
-
-
-def draw_turns(
-    plan: Plan, transcripts: Iterable[Transcript], *, book: Book | None, retry: Sequence[Status], tally: Tally
-) -> Iterator[Turn]:
-    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
-    turns = plan.turns(transcripts)
-    while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
-        there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
-        tally.drawn += sum(map(len, batch))
-        for tasks in batch:
-            found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
-            tally.found += len(found)
-            yield Turn(found, [task for task in tasks if task.verdict_id not in there])
-
-
-def _settled(book: Book | None, verdict_ids: list[str], retry: Sequence[Status]) -> dict[str, Verdict]:
-    """Those verdicts that are in the ledger and are not to be asked for again."""
-    if book is None:
-        return {}
-    known = book.statuses(verdict_ids)
-    settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
-    return {verdict.verdict_id: verdict for verdict in book.verdicts(Select(verdict_id=settled))}
 
 
 async def grade(
@@ -274,7 +160,7 @@ async def run(
             if on_progress is not None:
                 on_progress(tally)
 
-        seats = [seat for judge in judges for seat in _seat(judge, rubrics, together)]
+        seats = [one for judge in judges for one in seat(judge, rubrics, together)]
         lanes = [
             open_lane(judge, budget, paces, repeats=repeats, shelf=ledger, on_batch=note_batch, rubrics=own)
             for judge, own in seats
@@ -282,7 +168,7 @@ async def run(
         for _, lane in lanes:
             stack.push_async_callback(lane.close)
         if together > 1:
-            samples = _only_seated(samples, {(judge.sha256, rubric.sha256) for judge, own in seats for rubric in own})
+            samples = only_seated(samples, {(judge.sha256, rubric.sha256) for judge, own in seats for rubric in own})
         plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
@@ -295,74 +181,6 @@ async def run(
                     f"{judge.model}: {lane.unreachable}, every time; check the address and the network, then run the same "
                     "command again to go on"
                 )
-
-
-def _seat(judge: Judge, rubrics: tuple[Rubric, ...], together: int) -> list[tuple[Judge, tuple[Rubric, ...]]]:
-    if together == 1 or judge.embedded or judge.replayed:
-        return [(judge, rubrics)]
-    from judge.grading.together import seat_together
-
-    return seat_together(judge, rubrics, together)
-
-
-def _only_seated(samples: Samples, seated: Collection[tuple[str, str]]) -> Samples:
-    """Ask each judge about those rubrics alone that it is seated for."""
-
-    def times(transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
-        if (judge.sha256, rubric.sha256) not in seated:
-            return 0
-        return samples if isinstance(samples, int) else samples(transcript, rubric, judge)
-
-    return times
-
-
-def open_lane(
-    judge: Judge,
-    budget: Budget,
-    paces: Paces | None = None,
-    *,
-    repeats: bool = True,
-    rubrics: Sequence[Rubric] = (),
-    shelf: Shelf | None = None,
-    on_batch: Callable[[str, State], None] = lambda _batch, _state: None,
-) -> tuple[Judge, Lane]:
-    """Choose how a judge is reached; a recording answers in the name of the judge that was recorded.
-
-    `repeats` says whether more than one question is asked of a transcript, so that a provider's cache pays. `shelf` is where
-    batches are kept of a judge that is asked in batches, and `on_batch` is told how they stand. `rubrics` are those of a judge
-    that is asked for several in one call.
-
-    Raises:
-        InputError: if the judge cannot work, or a budget is set and its price is unknown.
-    """
-    if judge.embedded:
-        check_embedded(judge)
-        return judge, EmbeddedLane()
-    if judge.replayed:
-        recording: Recording = open_recording(judge)
-        return recording.judge, ReplayLane(recording)
-    from judge.grading.client import check_judge
-    from judge.grading.lane import LLMLane
-    from judge.grading.prices import known_price
-
-    check_judge(judge)
-    if budget.limit_usd is not None and judge.price is None and known_price(judge.model) is None:
-        raise InputError(
-            f"--budget: the price of {judge.model!r} is unknown, so a budget cannot be kept; "
-            "give it in USD per million tokens: --price INPUT/OUTPUT"
-        )
-    if judge.via == "batch":
-        from judge.grading.batching import BatchTransport, Unhurried
-
-        transport = BatchTransport(judge, shelf, on_state=on_batch)
-        lane: Lane = LLMLane(judge, budget, Unhurried(), repeats=repeats, transport=transport)
-    else:
-        lane = LLMLane(judge, budget, paces.of(judge) if paces else None, repeats=repeats)
-    if judge.together:
-        from judge.grading.together import TogetherLane
-
-        lane = TogetherLane(lane, rubrics)
-    return judge, lane
 
 
 class Scheduler:
@@ -444,7 +262,7 @@ class Scheduler:
         """Whether one question goes first and the rest once it is answered, when the provider's prompt cache is warm."""
         if len(turn.tasks) < 2 or not self._lanes[turn.tasks[0].judge.sha256].caches_prefixes:
             return False
-        return _characters(turn.tasks[0].transcript) >= _LEAD_CHARS
+        return count_characters(turn.tasks[0].transcript) >= _LEAD_CHARS
 
     def _start(self, task: Task) -> asyncio.Task[Verdict]:
         return asyncio.create_task(self._make(task))
@@ -494,17 +312,3 @@ class Scheduler:
             self._tally.count(verdict)
         if self._on_progress is not None:
             self._on_progress(self._tally)
-
-
-def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task]]:
-    """Take turns until they hold so many tasks or characters; at least one while there is one."""
-    taken: list[list[Task]] = []
-    while tasks > 0 and chars > 0 and (turn := next(turns, None)) is not None:
-        taken.append(turn)
-        tasks -= len(turn)
-        chars -= _characters(turn[0].transcript)
-    return taken
-
-
-def _characters(transcript: Transcript) -> int:
-    return sum(len(part.text) for _, part in transcript.parts())

@@ -19,8 +19,8 @@ from judge.frozen import Frozen
 from judge.grading.budget import Budget
 from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
 from judge.grading.panel_file import fit_thresholds, load_panel
-from judge.grading.run import Progress, Tally
 from judge.grading.run import run as run_here
+from judge.grading.tally import Progress, Tally
 from judge.ledger.panel import PANEL
 from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Status, Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from judge.cli.progress import Follow, Reading
-from judge.grading.run import Tally
+from judge.grading.tally import Tally
 from judge.transcripts.reading import read
 
 

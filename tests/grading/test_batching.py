@@ -13,7 +13,9 @@ from judge.errors import InputError
 from judge.grading import batches
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge, Price
-from judge.grading.run import Grading, Tally, grade_sync, open_lane, run
+from judge.grading.opening import open_lane
+from judge.grading.run import Grading, grade_sync, run
+from judge.grading.tally import Tally
 from judge.ledger.store import Ledger, open_ledger
 from servers.launch import Running, start_server
 

@@ -22,8 +22,8 @@ from judge.grading.judges import Judge, Price
 from judge.grading.judging import prompt_sha256
 from judge.grading.panel import Panel, Seat
 from judge.grading.panel_preview import preview_panel
-from judge.grading.run import Tally
 from judge.grading.sitting import sit
+from judge.grading.tally import Tally
 from judge.ledger.entry import Call
 from judge.ledger.store import Ledger, Select, open_ledger
 from judge.ledger.verdict import Verdict

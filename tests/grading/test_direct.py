@@ -293,7 +293,7 @@ import asyncio, os, sys
 os.environ["OPENAI_API_KEY"] = "k"
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
-from judge.grading.run import open_lane
+from judge.grading.opening import open_lane
 judge, lane = open_lane(Judge(model="openai/gpt-4o", api_base="http://127.0.0.1:9/v1"), Budget(1.0))
 from judge.grading.client import Questioner
 asyncio.run(lane.close())

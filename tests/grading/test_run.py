@@ -10,6 +10,7 @@ import pytest
 
 from build import RUBRIC, answer, transcript
 from judge.errors import InputError, ProviderError
+from judge.grading import planning
 from judge.grading import run as run_module
 from judge.grading.answer import Answer
 from judge.grading.budget import Budget
@@ -244,7 +245,7 @@ def test_transcripts_are_pulled_as_they_are_needed(lane: ScriptedLane) -> None:
 
     asyncio.run(watch())
     assert 2_000 == pulled
-    assert ahead <= run_module._LOOK_AHEAD + run_module.GROUP_ROWS + 8
+    assert ahead <= planning._LOOK_AHEAD + run_module.GROUP_ROWS + 8
 
 
 def test_a_budget_is_never_passed_even_by_calls_in_flight() -> None:

@@ -11,7 +11,7 @@ import pytest
 from grading.support import make_transcript
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
-from judge.grading.run import Task
+from judge.grading.planning import Task
 from judge.grading.workers.cluster import Actor
 from judge.grading.workers.messages import Message, Order, decode, encode, pack_turn
 from judge.ledger.entry import read_verdict

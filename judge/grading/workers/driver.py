@@ -20,8 +20,10 @@ import orjson
 from judge.errors import InputError, JudgeError, ProviderError
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
+from judge.grading.opening import open_lane
 from judge.grading.pace import LocalPaces, Paces
-from judge.grading.run import Plan, Progress, Samples, Tally, Task, Turn, draw_turns, open_lane
+from judge.grading.planning import Plan, Samples, Task, Turn, draw_turns
+from judge.grading.tally import Progress, Tally
 from judge.grading.workers.launching import Channel, Launcher
 from judge.grading.workers.messages import Message, Order, Row, pack_turn, read_error
 from judge.grading.workers.permits import Grants

@@ -16,7 +16,7 @@ from judge.errors import BudgetError, InputError, IntegrityError, JudgeError, Pr
 from judge.frozen import Frozen
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
-from judge.grading.run import Task
+from judge.grading.planning import Task
 from judge.ledger.entry import Call
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript

@@ -11,7 +11,10 @@ from types import TracebackType
 
 from judge.errors import JudgeError
 from judge.grading.judges import Judge
-from judge.grading.run import NOTHING_YET, Scheduler, Tally, Turn, open_lane
+from judge.grading.opening import open_lane
+from judge.grading.planning import NOTHING_YET, Turn
+from judge.grading.run import Scheduler
+from judge.grading.tally import Tally
 from judge.grading.workers.messages import Message, Order, name_error, unpack_turn
 from judge.grading.workers.permits import LeasedBudget, LeasedPaces, Line
 from judge.grading.workers.spool import Spool

@@ -1,0 +1,134 @@
+"""Which verdicts are to be made: who judges what, and what the ledger holds already. Nothing is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from judge.grading.judges import Judge
+from judge.grading.judging import make_verdict_id
+from judge.grading.tally import Tally
+from judge.ledger.entry import Call, Entry
+from judge.ledger.store import REOPENED, Select
+from judge.ledger.verdict import Status, Verdict
+from judge.rubrics.model import Rubric
+from judge.transcripts.model import Transcript
+
+# How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile.
+_LOOK_AHEAD = 256
+_LOOK_AHEAD_CHARS = 4_000_000
+
+# How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
+Samples = int | Callable[[Transcript, Rubric, Judge], int]
+
+
+class Task(NamedTuple):
+    """One verdict to be made."""
+
+    verdict_id: str
+    transcript: Transcript
+    rubric: Rubric
+    judge: Judge
+    sample: int
+
+
+class Plan(NamedTuple):
+    """Who judges what: rubrics, judges, samples of each."""
+
+    rubrics: tuple[Rubric, ...]
+    judges: tuple[Judge, ...]
+    samples: Samples
+
+    def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
+        """Every task, those of one transcript and one judge together: their prompts begin alike."""
+        for transcript in transcripts:
+            for judge in self.judges:
+                tasks = [
+                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
+                    for rubric in self.rubrics
+                    for sample in range(self._times(transcript, rubric, judge))
+                ]
+                if tasks:
+                    yield tasks
+
+    def _times(self, transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
+        return self.samples if isinstance(self.samples, int) else self.samples(transcript, rubric, judge)
+
+
+class Turn(NamedTuple):
+    """One transcript before one judge: verdicts that are there, and tasks that are to be done."""
+
+    found: list[Verdict]
+    tasks: list[Task]
+
+
+NOTHING_YET = Turn([], [])  # what a source of turns gives when more will come, but not now
+
+
+class Book(Protocol):
+    """What a run keeps its results in, and looks them up in: a ledger, or what stands for one in a worker process."""
+
+    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
+        """See `Ledger.statuses`."""
+        ...
+
+    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
+        """See `Ledger.verdicts`."""
+        ...
+
+    def call(self, key: str) -> Call | None:
+        """See `Ledger.call`."""
+        ...
+
+    def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> object:
+        """See `Ledger.append`."""
+        ...
+
+
+def draw_turns(
+    plan: Plan, transcripts: Iterable[Transcript], *, book: Book | None, retry: Sequence[Status], tally: Tally
+) -> Iterator[Turn]:
+    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
+    turns = plan.turns(transcripts)
+    while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
+        there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
+        tally.drawn += sum(map(len, batch))
+        for tasks in batch:
+            found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
+            tally.found += len(found)
+            yield Turn(found, [task for task in tasks if task.verdict_id not in there])
+
+
+def _settled(book: Book | None, verdict_ids: list[str], retry: Sequence[Status]) -> dict[str, Verdict]:
+    """Those verdicts that are in the ledger and are not to be asked for again."""
+    if book is None:
+        return {}
+    known = book.statuses(verdict_ids)
+    settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
+    return {verdict.verdict_id: verdict for verdict in book.verdicts(Select(verdict_id=settled))}
+
+
+def only_seated(samples: Samples, seated: Collection[tuple[str, str]]) -> Samples:
+    """Ask each judge about those rubrics alone that it is seated for."""
+
+    def times(transcript: Transcript, rubric: Rubric, judge: Judge) -> int:
+        if (judge.sha256, rubric.sha256) not in seated:
+            return 0
+        return samples if isinstance(samples, int) else samples(transcript, rubric, judge)
+
+    return times
+
+
+def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task]]:
+    """Take turns until they hold so many tasks or characters; at least one while there is one."""
+    taken: list[list[Task]] = []
+    while tasks > 0 and chars > 0 and (turn := next(turns, None)) is not None:
+        taken.append(turn)
+        tasks -= len(turn)
+        chars -= count_characters(turn[0].transcript)
+    return taken
+
+
+def count_characters(transcript: Transcript) -> int:
+    """Return the characters of all that a transcript says."""
+    return sum(len(part.text) for _, part in transcript.parts())
