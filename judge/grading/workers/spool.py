@@ -49,7 +49,7 @@ def spool_folder(ledger: str, driver: str = "") -> Path:
 
 
 class Spool:
-    """What stands for the ledger in a worker: rows go to a file, then to the driver. See `judge.grading.run.Book`."""
+    """What stands for the ledger in a worker: rows go to a file, then to the driver. See `judge.grading.planning.Book`."""
 
     def __init__(self, folder: Path, name: str, send: Callable[[Message], None]) -> None:
         self._folder = folder
