@@ -153,7 +153,7 @@ def find_rubric(name_or_path: str | Path, workspace: Path | None = None) -> Path
         )
     found, known = _look_up(name, workspace)
     if found is None:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
         guess = f"; nearest: {', '.join(near)}" if near else ""
         raise InputError(f"no rubric {quoted(name)}{guess}; see all with: judge rubrics list")
     return found
