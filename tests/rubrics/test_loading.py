@@ -54,11 +54,10 @@ def test_a_rubric_is_found_by_id_and_by_everyday_name() -> None:
 
 
 def test_an_unknown_name_gives_the_nearest() -> None:
-    """Each once. A misspelt name is answered with the name that was meant."""
-    with pytest.raises(
-        InputError, match="no rubric 'coersive-leverage'; nearest: coercive-leverage, (?!coercive-leverage)"
-    ):
+    """A misspelt name is answered with the name that was meant, once though it is in two places."""
+    with pytest.raises(InputError, match="no rubric 'coersive-leverage'; nearest: coercive-leverage") as caught:
         load_rubric("coersive-leverage")
+    assert 1 == str(caught.value).count("coercive-leverage")
 
 
 def test_a_missing_file_is_not_taken_for_a_name() -> None:
