@@ -20,7 +20,7 @@ from judge.calibration.among_raters import Agreement, agreement
 from judge.calibration.annotator import annotator_report
 from judge.calibration.claims import Claims, below_chance, claims_of_judge
 from judge.calibration.estimate import Rate, measure_rates
-from judge.calibration.intervals import clopper_pearson, proportion
+from judge.calibration.intervals import clopper_pearson
 from judge.calibration.matching import (
     MISSING,
     Integers,
@@ -150,7 +150,6 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         found["alt_test_advantage_probability"] = report.overall.advantage_probability
         found["alt_test_winning_rate_on_positives"] = report.on_positives.winning_rate
         found["alt_test_winning_rate_always_majority"] = report.always_majority.winning_rate
-    worst, best = acc.extremes(table)
     return Calibration(
         rubric=one.rubric,
         judge=one.judge,
@@ -166,15 +165,10 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         level_table=_level_table(one),
         statistics=found,
         by_level=_level_figures(one, seed),
-        bounds={
-            "sensitivity_if_missing_are_wrong": proportion(worst.tp, worst.positives, method="clopper_pearson"),
-            "sensitivity_if_missing_are_right": proportion(best.tp, best.positives, method="clopper_pearson"),
-            "specificity_if_missing_are_wrong": proportion(worst.tn, worst.negatives, method="clopper_pearson"),
-            "specificity_if_missing_are_right": proportion(best.tn, best.negatives, method="clopper_pearson"),
-        },
+        bounds=acc.bounds_with_missing(truth, said, clusters=groups),
         humans=_humans(one.ratings, one.clusters, seed),
-        ceiling=_ceiling(one.ratings),
-        rivals=_rivals(truth),
+        ceiling=_ceiling(one.ratings, one.clusters),
+        rivals=_rivals(truth, groups),
         subgroups=_subgroups(one, seed),
         claims=claims_of_judge(
             one.rubric,
@@ -229,7 +223,7 @@ def _humans(table: Ratings, clusters: Any, seed: int) -> dict[str, Statistic]:
     )
 
 
-def _ceiling(table: Ratings) -> dict[str, Statistic]:
+def _ceiling(table: Ratings, clusters: Any) -> dict[str, Statistic]:
     """Each rater against the majority of the others: what the judge's figure is to be read beside."""
     if len(table.raters) < 2 or len(table.raters) > 12:
         return {}
@@ -238,13 +232,14 @@ def _ceiling(table: Ratings) -> dict[str, Statistic]:
         rest = table._replace(codes=np.delete(table.codes, index, axis=1), settled=np.full_like(table.settled, MISSING))
         truth, own = majority_sign(rest), binary(table, table.codes)[:, index]
         both = (truth != MISSING) & (own != MISSING)
-        found[rater] = acc.balanced_accuracy(truth[both], own[both])
+        shared = None if clusters is None else clusters[both]
+        found[rater] = acc.balanced_accuracy(truth[both], own[both], clusters=shared)
     return found
 
 
-def _rivals(truth: Integers) -> dict[str, Statistic]:
+def _rivals(truth: Integers, clusters: Any) -> dict[str, Statistic]:
     return {
-        name: acc.balanced_accuracy(truth, np.full(len(truth), answer))
+        name: acc.balanced_accuracy(truth, np.full(len(truth), answer), clusters=clusters)
         for name, answer in (("always positive", 1), ("always negative", 0))
     }
 
@@ -284,7 +279,10 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
     if one.ratings.kinds != {"human"}:
         notes.append(f"labels are {', '.join(sorted(one.ratings.kinds))}: they certify nothing; only human labels do")
     if table.positives == 0 or table.negatives == 0:
-        notes.append("gold holds one class only, so nothing can be said about the other")
+        lacking = [
+            name for name, count in (("positives", table.positives), ("negatives", table.negatives)) if not count
+        ]
+        notes.append(f"no {' and no '.join(lacking)} of gold have a verdict, so nothing can be said about them")
     if below_chance(found):
         notes.append("suspect polarity: the judge is worse than chance, as when positive and negative are swapped")
     best_rival = "cannot be told from judges that do not read"

@@ -170,7 +170,7 @@ def describe_comparison(one: Comparison) -> Iterator[str]:
     if one.discordant is not None:
         yield f"  {first} alone {one.discordant.only_first}, {second} alone {one.discordant.only_second}"
     verdict = "they differ" if one.differ else "no difference is shown, which does not say that there is none"
-    yield f"  exact p {one.p:.3g}, adjusted {one.p_adjusted:.3g}: {verdict}"
+    yield f"  p {one.p:.3g}, adjusted {one.p_adjusted:.3g}: {verdict}"
     for note in one.notes:
         yield style(f"  note: {note}", "yellow")
 
