@@ -170,6 +170,7 @@ def show_case(desk: Desk, session: Session, case: Case, action: str) -> Response
             clauses={one.id: cite(one, constitution) for one in rubric.criteria} if rubric else {},
             view=view_case(desk.read(case), verdicts, rubric, constitution),
             reveal=reveal or bool(verdicts),
+            secrets=count_secrets(desk, session, case),
             blind=desk.unseen(rater, case),
             labels=labels,
             own=next((one for one in labels if one.rater == rater), None),
@@ -189,6 +190,14 @@ def read_verdicts(desk: Desk, session: Session, case: Case) -> list[Verdict]:
     if desk.revealed(session, case) or desk.arm(session, case) == "before":
         return desk.queue.verdicts(case)
     return []
+
+
+def count_secrets(desk: Desk, session: Session, case: Case) -> int | None:
+    """Count what a bundle of this case would give away; null where this person can have none yet."""
+    if not desk.revealed(session, case):
+        return None
+    reading = desk.read(case)
+    return reading.secrets if reading is not None and reading.masked else 0
 
 
 def require_material(desk: Desk, case: Case) -> tuple[Rubric, Reading]:

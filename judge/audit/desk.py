@@ -6,6 +6,7 @@ somebody says about a case was said without having seen any. What the pages show
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -41,7 +42,8 @@ class Setting(NamedTuple):
 
     `show_before` is the share of a blind rater's cases that are shown with the judge's verdict before the label, drawn by
     `seed`; `same_person` lets who disputed or reviewed decide as well; `more` are cases without a verdict: transcript id,
-    rubric and source; `writable` says whether the ledger can be appended to.
+    rubric and source; `writable` says whether the ledger can be appended to; `announce` tells who runs the page a one-time
+    link, where somebody has signed out.
     """
 
     ledger: Ledger
@@ -55,6 +57,7 @@ class Setting(NamedTuple):
     same_person: bool = False
     more: tuple[tuple[str, str, str], ...] = ()
     writable: bool = True
+    announce: Callable[[str], None] = lambda _: None
 
 
 class Desk:

@@ -145,6 +145,11 @@ class Reading:
             text = text.replace(secret, f"[masked: {len(secret)} characters]")
         return mask(text)
 
+    @property
+    def secrets(self) -> int:
+        """How many different things in the transcript look like a key or password."""
+        return len(self._secrets)
+
     @cached_property
     def _secrets(self) -> list[str]:
         return sorted({one for text in self._suspects() for one in text}, key=len, reverse=True)
