@@ -126,7 +126,7 @@ def direct_lane(base_url: str) -> Client:
 
 def _graded(judge: Judge) -> Client:
     os.environ["OPENAI_API_KEY"] = "none"
-    from judge.grading import lane  # noqa: F401  its import is not part of what is measured
+    from judge.grading.lanes import lane  # noqa: F401  its import is not part of what is measured
     from judge.grading.run import grade
     from judge.ledger.store import open_ledger
 

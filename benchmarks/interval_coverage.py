@@ -20,14 +20,13 @@ from judge.calibration.alpha import krippendorff_alpha
 from judge.calibration.comparison import paired_difference
 from judge.calibration.intervals import clustered_proportion
 from judge.calibration.kappa import agreement_coefficient
+from judge.calibration.rate_difference import difference, shared_cluster_difference
 from judge.calibration.rates import (
     Gold,
     Stratum,
-    difference,
     lang_reiczigel,
     naive,
     prediction_powered,
-    shared_cluster_difference,
     two_phase,
     zero_event_bound,
 )

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from judge.grading.answer import Quote
-from judge.grading.coverage import cover
 from judge.grading.evidence import verify_quote
 from judge.grading.judges import Judge
 from judge.grading.prompt import draw_boundary, render_transcript
-from judge.grading.tokens import estimate_most, estimate_tokens
-from judge.grading.windows import plan_views, transcript_tokens
+from judge.grading.windows.coverage import cover
+from judge.grading.windows.dividing import plan_views, transcript_tokens
+from judge.grading.windows.tokens import estimate_most, estimate_tokens
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.canonical import write
 from judge.transcripts.model import TARGET, Message, Part, Source, Transcript

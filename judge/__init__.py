@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from judge.gold.labels import read_labels
     from judge.gold.model import Label
     from judge.grading.judges import Judge
+    from judge.grading.panels.sitting import PanelGrading, grade_panel, grade_panel_sync
     from judge.grading.run import Grading, grade, grade_sync
-    from judge.grading.sitting import PanelGrading, grade_panel, grade_panel_sync
     from judge.ledger.store import open_ledger
     from judge.ledger.verdict import Verdict
     from judge.rubrics.loading import load_rubric
@@ -44,7 +44,7 @@ _HOMES = {
     "JudgeError": "errors",
     "Label": "gold.model",
     "NotCalibratedError": "errors",
-    "PanelGrading": "grading.sitting",
+    "PanelGrading": "grading.panels.sitting",
     "ProviderError": "errors",
     "Rate": "calibration.calibrate",
     "Rubric": "rubrics.model",
@@ -53,8 +53,8 @@ _HOMES = {
     "agreement": "calibration.calibrate",
     "calibrate": "calibration.calibrate",
     "grade": "grading.run",
-    "grade_panel": "grading.sitting",
-    "grade_panel_sync": "grading.sitting",
+    "grade_panel": "grading.panels.sitting",
+    "grade_panel_sync": "grading.panels.sitting",
     "grade_sync": "grading.run",
     "iter_transcripts": "transcripts.reading",
     "load_rubric": "rubrics.loading",

@@ -128,6 +128,21 @@ def balanced_accuracy(
     return _balanced(shares[0], shares[1], len(truth))
 
 
+def bounds_with_missing(
+    gold: ArrayLike, verdicts: ArrayLike, *, clusters: ArrayLike | None = None, level: float = 0.95
+) -> dict[str, Statistic]:
+    """Sensitivity and specificity if every missing verdict were wrong, and if every one were right. Arrays as in `accuracy`."""
+    truth, said = _binary(gold, verdicts)
+    labels = None if clusters is None else np.asarray(clusters)
+    found = {}
+    for name, side in (("sensitivity", 1), ("specificity", 0)):
+        among = truth == side
+        shared = None if labels is None else np.unique(labels[among], return_inverse=True)[1]
+        for word, right in (("wrong", said == side), ("right", (said == side) | (said == MISSING))):
+            found[f"{name}_if_missing_are_{word}"] = _share(right[among], shared, level)
+    return found
+
+
 def mcc(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floats:
     """Matthews' correlation of tables of counts, elementwise; NaN where judge or gold never varies."""
     a, b, c, d = (np.asarray(cell, dtype=float) for cell in (tp, fp, fn, tn))

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from judge.calibration import agreement as agr
+from judge.calibration.alpha import item_disagreement
 from judge.calibration.matching import MISSING, Integers, Ratings, binary, majority_sign, rate_table, share_positive
+from judge.calibration.raters import Sensitivity, vary_consensus
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.errors import InputError
 from judge.frozen import Frozen
@@ -16,8 +18,28 @@ from judge.gold.model import Label
 from judge.rubrics.model import Scale
 
 
+class LevelAgreement(Frozen):
+    """One level against all others, among raters.
+
+    `share`: of all ratings. `specific`: how often a second rater gives the level where one has; null if nobody ever does.
+    `alpha` is that of "this level or not".
+    """
+
+    share: float
+    specific: float | None
+    alpha: Statistic
+
+
+class Disputed(Frozen):
+    """An item on which raters differ: `disagreement` is the share of its pairs of raters that do (0 none, 1 all)."""
+
+    transcript_id: str
+    disagreement: float
+    levels: dict[str, int]  # ratings by level
+
+
 class Agreement(Frozen):
-    """Raters on one rubric: how far they agree, and who drives disagreement."""
+    """Raters on one rubric: how far they agree, on which levels and items they do not, and who drives disagreement."""
 
     rubric: str
     n_items: int
@@ -31,7 +53,11 @@ class Agreement(Frozen):
     statistics: dict[str, Statistic]  # on the levels as they are
     binary: dict[str, Statistic]  # on positive or not
     pairs: dict[str, dict[str, Statistic]]
-    without: dict[str, float | None]  # alpha without each rater
+    by_level: dict[str, LevelAgreement]
+    without: dict[str, float | None]  # alpha without each rater, whoever lowers it most first
+    differs: dict[str, float | None]  # how often each rater differs from another on the same item
+    disputed: tuple[Disputed, ...]  # the items that raters differ on, the most disputed first
+    consensus: Sensitivity | None  # what a model of raters who err makes of the majority; null with fewer than three
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One row per statistic."""
@@ -100,8 +126,29 @@ def agreement(
             }
             for pair in pairs
         },
+        by_level={
+            levels[int(one.category)]: LevelAgreement(share=one.share, specific=one.specific, alpha=one.alpha)
+            for one in (agr.by_category(codes, clusters=groups, seed=seed) if several else ())
+        },
         without={table.raters[row.rater]: row.alpha_without for row in influence},
+        differs={table.raters[row.rater]: row.differs for row in influence},
+        disputed=_disputed(table.items, codes, levels),
+        consensus=vary_consensus(binary(table, table.codes), signs, table.raters),
     )
+
+
+def _disputed(items: Sequence[str], codes: Integers, levels: Sequence[str]) -> tuple[Disputed, ...]:
+    share = np.nan_to_num(item_disagreement(codes))
+    found = []
+    for index in np.argsort(-share, kind="stable"):
+        if share[index] == 0:
+            break
+        given = codes[index][codes[index] != MISSING]
+        counts = {
+            level: n for level, n in zip(levels, np.bincount(given, minlength=len(levels)).tolist(), strict=True) if n
+        }
+        found.append(Disputed(transcript_id=items[index], disagreement=float(share[index]), levels=counts))
+    return tuple(found)
 
 
 def _one_rubric(labels: Sequence[Label], rubric: str | None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from judge.calibration.intervals import clustered_proportion
-from judge.calibration.rates import difference
+from judge.calibration.rate_difference import difference
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.frozen import Frozen
 from judge.gold.model import Arm, Label

@@ -130,7 +130,9 @@ def _audit_one(
     else:
         there = known
         rivals = find_rivals(truth[known])
-    beaten = [_beside(judge, rivals, truth, there) for judge in judges]
+    # With one class nobody can be told from who always answers it; that the class lacks is said already.
+    both = (truth[there] == 1).any() and (truth[there] == 0).any()
+    beaten = [_beside(judge, rivals, truth, there) for judge in judges] if both else []
     return GoldAudit(
         rubric=table.rubric,
         n_items=len(table.items),

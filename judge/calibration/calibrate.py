@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,16 +18,16 @@ from judge.calibration import agreement as agr
 from judge.calibration import comparison, scores
 from judge.calibration.among_raters import Agreement, agreement
 from judge.calibration.annotator import annotator_report
+from judge.calibration.ceiling import human_ceiling
 from judge.calibration.claims import Claims, below_chance, claims_of_judge
 from judge.calibration.estimate import Rate, measure_rates
-from judge.calibration.intervals import clopper_pearson, proportion
+from judge.calibration.intervals import clopper_pearson
 from judge.calibration.matching import (
     MISSING,
     Integers,
     Matched,
     Ratings,
     binary,
-    majority_sign,
     match,
     share_positive,
     take,
@@ -43,6 +43,9 @@ from judge.rubrics.model import Scale
 __all__ = ["Agreement", "Calibration", "Rate", "Subgroup", "agreement", "calibrate", "measure_rates"]
 
 EPSILON = {"human": 0.2}  # of the alternative annotator test, for experts; skilled raters .15, crowd .1
+
+
+_MOST_RATERS: Final = 12  # of a crowd nobody is looked at alone
 
 
 class Subgroup(Frozen):
@@ -77,7 +80,8 @@ class Calibration(Frozen):
     by_level: dict[str, Statistic]  # on the levels as they are
     bounds: dict[str, Statistic]  # with every missing verdict wrong, and with every one right
     humans: dict[str, Statistic]  # the raters among themselves, on the same items
-    ceiling: dict[str, Statistic]  # balanced accuracy of each rater against the rest
+    ceiling: dict[str, Statistic]  # balanced accuracy of each rater against the majority of the others
+    beside_ceiling: dict[str, Statistic]  # the judge's, on the same items against the same majority
     rivals: dict[str, Statistic]  # balanced accuracy of judges that do not read
     subgroups: tuple[Subgroup, ...]  # the worst first, field by field
     claims: Claims
@@ -150,7 +154,7 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         found["alt_test_advantage_probability"] = report.overall.advantage_probability
         found["alt_test_winning_rate_on_positives"] = report.on_positives.winning_rate
         found["alt_test_winning_rate_always_majority"] = report.always_majority.winning_rate
-    worst, best = acc.extremes(table)
+    ceiling = human_ceiling(signs, one.said, clusters=one.clusters) if len(one.ratings.raters) <= _MOST_RATERS else ()
     return Calibration(
         rubric=one.rubric,
         judge=one.judge,
@@ -166,15 +170,11 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         level_table=_level_table(one),
         statistics=found,
         by_level=_level_figures(one, seed),
-        bounds={
-            "sensitivity_if_missing_are_wrong": proportion(worst.tp, worst.positives, method="clopper_pearson"),
-            "sensitivity_if_missing_are_right": proportion(best.tp, best.positives, method="clopper_pearson"),
-            "specificity_if_missing_are_wrong": proportion(worst.tn, worst.negatives, method="clopper_pearson"),
-            "specificity_if_missing_are_right": proportion(best.tn, best.negatives, method="clopper_pearson"),
-        },
+        bounds=acc.bounds_with_missing(truth, said, clusters=groups),
         humans=_humans(one.ratings, one.clusters, seed),
-        ceiling=_ceiling(one.ratings),
-        rivals=_rivals(truth),
+        ceiling={one.ratings.raters[row.rater]: row.human for row in ceiling},
+        beside_ceiling={one.ratings.raters[row.rater]: row.judge for row in ceiling},
+        rivals=_rivals(truth, groups),
         subgroups=_subgroups(one, seed),
         claims=claims_of_judge(
             one.rubric,
@@ -229,22 +229,9 @@ def _humans(table: Ratings, clusters: Any, seed: int) -> dict[str, Statistic]:
     )
 
 
-def _ceiling(table: Ratings) -> dict[str, Statistic]:
-    """Each rater against the majority of the others: what the judge's figure is to be read beside."""
-    if len(table.raters) < 2 or len(table.raters) > 12:
-        return {}
-    found = {}
-    for index, rater in enumerate(table.raters):
-        rest = table._replace(codes=np.delete(table.codes, index, axis=1), settled=np.full_like(table.settled, MISSING))
-        truth, own = majority_sign(rest), binary(table, table.codes)[:, index]
-        both = (truth != MISSING) & (own != MISSING)
-        found[rater] = acc.balanced_accuracy(truth[both], own[both])
-    return found
-
-
-def _rivals(truth: Integers) -> dict[str, Statistic]:
+def _rivals(truth: Integers, clusters: Any) -> dict[str, Statistic]:
     return {
-        name: acc.balanced_accuracy(truth, np.full(len(truth), answer))
+        name: acc.balanced_accuracy(truth, np.full(len(truth), answer), clusters=clusters)
         for name, answer in (("always positive", 1), ("always negative", 0))
     }
 
@@ -284,7 +271,10 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
     if one.ratings.kinds != {"human"}:
         notes.append(f"labels are {', '.join(sorted(one.ratings.kinds))}: they certify nothing; only human labels do")
     if table.positives == 0 or table.negatives == 0:
-        notes.append("gold holds one class only, so nothing can be said about the other")
+        lacking = [
+            name for name, count in (("positives", table.positives), ("negatives", table.negatives)) if not count
+        ]
+        notes.append(f"no {' and no '.join(lacking)} of gold have a verdict, so nothing can be said about them")
     if below_chance(found):
         notes.append("suspect polarity: the judge is worse than chance, as when positive and negative are swapped")
     best_rival = "cannot be told from judges that do not read"

@@ -48,11 +48,16 @@ def claims_of_judge(
         right = round(figure.estimate * figure.n)
         may.append(f"{judge} was right on {right} of {figure.n} {what}: {name} {_interval(figure)}")
     share = "unknown" if prevalence is None else f"{prevalence:.1%}"
-    agreement = [
-        f"{name} {figures[name].estimate:.3f}" for name in ("cohen_kappa", "gwet_ac1") if _there(figures, name)
-    ]
-    if len(agreement) == 2:
-        may.append(f"agreement with gold, both together and at {share} positives only: {' and '.join(agreement)}")
+    beside = [figures[name] for name in ("cohen_kappa", "gwet_ac1") if name in figures]
+    if min(positives, negatives) < FEWEST or len(beside) < 2 or any(figure.estimate is None for figure in beside):
+        may_not.append(
+            f"any agreement of {judge} with gold: measured on {positives} positives and {negatives} negatives"
+        )
+    else:
+        shown = " and ".join(
+            f"{name} {_interval(figure)}" for name, figure in zip(("cohen_kappa", "gwet_ac1"), beside, strict=True)
+        )
+        may.append(f"agreement with gold on {beside[0].n} items, both together and at {share} positives only: {shown}")
     if not human:
         may_not.append("how well the judge does against people: these labels are not human")
     may_not += [
@@ -73,18 +78,20 @@ def claims_of_rate(
     ]
     may_not = [f"{flagged} of {decided} as the rate of {rubric}: flags are not the behaviour"] if decided else []
     bound = figures.get("zero_event_bound")
-    best = next((figures[name] for name in ("two_phase", "ppi", "lang_reiczigel") if name in figures), None)
+    corrected = [figures[name] for name in ("two_phase", "ppi", "lang_reiczigel") if name in figures]
+    best = next((figure for figure in corrected if figure.low is not None and figure.high is not None), None)
     if bound is not None and bound.high is not None:
         measured_on = bound.method.partition("sensitivity ")[2].partition(",")[0]
         may.append(
             f"0 of {decided} flagged: at 95 % the true rate is below {bound.high:.2%}, given sensitivity {measured_on}"
         )
-    elif best is not None and best.low is not None and best.high is not None:
+    elif best is not None:
         where = "if the error rates carry over from gold" if best is figures.get("lang_reiczigel") else "from labels"
         may.append(f"the rate is between {best.low:.2%} and {best.high:.2%} at 95 %, {where}")
     else:
-        reason = "no labels" if best is None else best.note or "it is undefined"
-        may_not.append(f"any rate of {rubric}: {reason}")
+        # The last of them is the one that asks least of the labels.
+        lacking = "no labels with verdicts of this judge" if decided else "no verdicts"
+        may_not.append(f"any rate of {rubric}: {corrected[-1].note if corrected else lacking}")
     may_not.append(f"that there is no {rubric}: nothing flagged is not nothing there")
     if level != "RATE":
         may_not.append("a corrected rate as established: no certificate at level RATE covers this judge and rubric")
@@ -108,9 +115,7 @@ def claims_of_certificate(decision: str, level: str | None, judge: str, rubric: 
     return Claims(may=(text,), may_not=(f"{judge} is certified or validated on {rubric}", *outside))
 
 
-def _there(figures: Mapping[str, Statistic], name: str) -> bool:
-    return name in figures and figures[name].estimate is not None
-
-
 def _interval(figure: Statistic) -> str:
+    if figure.low is None or figure.high is None:
+        return f"{figure.estimate:.3f} (no interval)"
     return f"{figure.estimate:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

@@ -10,12 +10,14 @@ import math
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from judge.calibration.intervals import Bounds, clopper_pearson, cluster_t_bounds, wilson
+from judge.calibration.intervals import Bounds, clopper_pearson, cluster_t_bounds, cluster_t_p, wilson
 from judge.calibration.ratings import Floats, as_values
 from judge.calibration.statistic import Statistic, measured, undefined
 from judge.frozen import Frozen
+
+Booleans = NDArray[np.bool_]
 
 
 class McNemar(Frozen):
@@ -93,14 +95,27 @@ def paired_difference(
     if clusters is None:
         low, high = _newcombe_paired(*cells, n, level)
         return measured(cells[1] - cells[2], low, high, method=f"Newcombe paired {level:.0%}", n=n)
-    labels = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    k, estimate = int(labels.max()) + 1, float(cells[1] - cells[2])
-    influence = np.bincount(labels, weights=(a.astype(float) - b - estimate) / n)
+    estimate, influence = _paired_influence(a, b, clusters)
+    k = len(influence)
     method = f"paired difference {level:.0%} over {k} clusters, t({k - 1})"
     if k == 1:
         return measured(estimate, None, None, method=method, n=n, note="one cluster: no interval")
     low, high = cluster_t_bounds(estimate, influence, level) or _newcombe_paired(*cells, k, level)
     return measured(estimate, max(-1.0, low), min(1.0, high), method=method, n=n)
+
+
+def paired_p(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> float:
+    """The p value that goes with `paired_difference` over clusters: t over clusters. 1 where it gives Newcombe's interval."""
+    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    return cluster_t_p(*_paired_influence(a, b, clusters)) if len(a) else 1.0
+
+
+def _paired_influence(a: Booleans, b: Booleans, clusters: ArrayLike) -> tuple[float, Floats]:
+    """The difference of two paired shares, and how much each cluster moves it."""
+    labels = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    gap = a.astype(float) - b
+    estimate = float(gap.mean())
+    return estimate, np.asarray(np.bincount(labels, weights=(gap - estimate) / len(a)), dtype=float)
 
 
 def flip_rate(repeats: ArrayLike, level: float = 0.95) -> Statistic:

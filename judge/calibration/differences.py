@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from judge.calibration import rates
-from judge.calibration.comparison import McNemar, adjusted_p, fisher_exact, mcnemar, paired_difference
-from judge.calibration.estimate import Rate, measure_rates
+from judge.calibration import rate_difference
+from judge.calibration.comparison import McNemar, adjusted_p, fisher_exact, mcnemar, paired_difference, paired_p
+from judge.calibration.estimate import Rate, measure_rates, sign_levels
 from judge.calibration.matching import MISSING, Matched, match
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.errors import InputError
@@ -24,9 +24,14 @@ from judge.ledger.verdict import Verdict
 from judge.rubrics.model import Scale
 from judge.text import quoted
 
+_OVER_CLUSTERS = "p is of t over clusters, as the interval is: items of one cluster are no independent witnesses"
+
 
 class Comparison(Frozen):
-    """First minus second on one rubric. `p` is exact; `p_adjusted` counts how many rubrics were compared."""
+    """First minus second on one rubric.
+
+    `p` is exact, or of t over clusters where items come in clusters; `p_adjusted` counts how many rubrics were compared.
+    """
 
     rubric: str
     first: str
@@ -60,6 +65,8 @@ def compare_judges(
     Raises:
         InputError: if the judges have no transcript in common, or labels and verdicts do not fit.
     """
+    if first == second:
+        raise InputError(f"{quoted(first)} and {quoted(second)} are one judge; name two")
     ours = [row for row in verdicts if row.judge in (first, second)]
     if missing := {first, second} - {row.judge for row in ours}:
         known = ", ".join(sorted({row.judge for row in verdicts})[:12])
@@ -75,6 +82,7 @@ def compare_judges(
         ]
     else:
         rubrics = sorted({row.rubric for row in ours})
+        ours = sign_levels(ours, scales or {}, positive)
         compared = [
             _by_flags([row for row in ours if row.rubric == name], first, second, cluster_by) for name in rubrics
         ]
@@ -104,6 +112,7 @@ def compare_groups(
         InputError: if a group has no verdict, or labels and verdicts do not fit.
     """
     found = measure_rates(verdicts, labels, by=(field,), scales=scales, positive=positive, cluster_by=cluster_by)
+    signed = sign_levels(verdicts, scales or {}, positive)
     at = {(one.rubric, one.judge, one.group[field]): one for one in found}
     known = {(label.transcript_id, label.rubric) for label in labels}
     compared = []
@@ -111,7 +120,7 @@ def compare_groups(
         pair = (at.get((rubric, judge, first)), at.get((rubric, judge, second)))
         rows = [
             row
-            for row in verdicts
+            for row in signed
             if (row.rubric, row.judge, row.sample) == (rubric, judge, 0) and (row.transcript_id, rubric) not in known
         ]
         flags = (_flags(rows, field, first, cluster_by), _flags(rows, field, second, cluster_by))
@@ -128,15 +137,16 @@ def _between(one: Rate, two: Rate, names: tuple[str, str], flags: tuple[Any, Any
     (a, a_groups), (b, b_groups) = flags
     notes = ["a difference of flag rates may be a difference of the judge's errors between the groups"]
     if clustered:
-        figures = {"naive": rates.shared_cluster_difference(a, a_groups, b, b_groups)}
-        notes.append("p takes transcripts for independent; the interval over shared clusters does not")
+        figures = {"naive": rate_difference.shared_cluster_difference(a, a_groups, b, b_groups)}
+        p = rate_difference.shared_cluster_p(a, a_groups, b, b_groups)
+        notes.append(_OVER_CLUSTERS)
     else:
-        figures = {"naive": rates.difference(one.statistics["naive"], two.statistics["naive"])}
+        figures = {"naive": rate_difference.difference(one.statistics["naive"], two.statistics["naive"])}
+        p = fisher_exact(int(a.sum()), int((~a).sum()), int(b.sum()), int((~b).sum()))
     corrected = [each.statistics.get("lang_reiczigel") for each in (one, two)]
     if corrected[0] is not None and corrected[1] is not None:
-        figures["lang_reiczigel"] = rates.difference(corrected[0], corrected[1])
+        figures["lang_reiczigel"] = rate_difference.difference(corrected[0], corrected[1])
         notes.append("both corrected rates rest on the same gold, which the interval takes for two")
-    p = fisher_exact(int(a.sum()), int((~a).sum()), int(b.sum()), int((~b).sum()))
     return Comparison(
         rubric=one.rubric,
         first=names[0],
@@ -163,7 +173,9 @@ def _on_gold(one: Matched, two: Matched) -> Comparison:
     test = mcnemar(int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum()))
     gone = int((one.truth != MISSING).sum()) - int(both.sum())
     notes = [f"{gone} labelled items without a verdict of both are left out"] if gone else []
-    return _comparison(one.rubric, one.judge, two.judge, "right on gold", int(both.sum()), figures, test, notes)
+    p = test.p if clusters is None else paired_p(right[0], right[1], clusters)
+    notes += [_OVER_CLUSTERS] if clusters is not None else []
+    return _comparison(one.rubric, one.judge, two.judge, "right on gold", int(both.sum()), figures, test, p, notes)
 
 
 def _by_flags(rows: Sequence[Verdict], first: str, second: str, cluster_by: str | None) -> Comparison:
@@ -179,7 +191,10 @@ def _by_flags(rows: Sequence[Verdict], first: str, second: str, cluster_by: str 
     figures = {"flag_rate": paired_difference(flags[0], flags[1], clusters=clusters)}
     test = mcnemar(int((flags[0] & ~flags[1]).sum()), int((flags[1] & ~flags[0]).sum()))
     notes = ["without labels nobody knows which of the two is right"]
-    return _comparison(rows[0].rubric, first, second, "flags on the same transcripts", len(both), figures, test, notes)
+    p = test.p if clusters is None else paired_p(flags[0], flags[1], clusters)
+    notes += [_OVER_CLUSTERS] if clusters is not None else []
+    what = "flags on the same transcripts"
+    return _comparison(rows[0].rubric, first, second, what, len(both), figures, test, p, notes)
 
 
 def _comparison(
@@ -190,6 +205,7 @@ def _comparison(
     n: int,
     figures: dict[str, Statistic],
     test: McNemar,
+    p: float,
     notes: Sequence[str],
 ) -> Comparison:
     return Comparison(
@@ -200,8 +216,8 @@ def _comparison(
         n=n,
         statistics=figures,
         discordant=test,
-        p=test.p,
-        p_adjusted=test.p,
+        p=p,
+        p_adjusted=p,
         differ=False,
         notes=tuple(notes),
     )

@@ -16,7 +16,7 @@ from judge.calibration import accuracy as acc
 from judge.calibration import rates
 from judge.calibration.claims import Claims, claims_of_rate
 from judge.calibration.labelling import Chosen, rate_from_design
-from judge.calibration.matching import MISSING, Matched, find_polarity, match, take
+from judge.calibration.matching import MISSING, Matched, find_polarity, match, name_cluster, take
 from judge.calibration.statistic import Statistic, statistic_rows, undefined
 from judge.errors import InputError
 from judge.frozen import Frozen
@@ -153,15 +153,17 @@ def _rate(
     random_gold: bool,
     notes: Sequence[str],
 ) -> Rate:
-    decided = [row for row in rows if row.status == "ok" and row.positive is not None]
-    flags = np.array([bool(row.positive) for row in decided], dtype=bool)
-    groups = None
-    if cluster_by is not None and decided:
-        groups = np.array([str(row.run.get(cluster_by, row.transcript_id)) for row in decided])
+    signs = np.array(
+        [MISSING if row.status != "ok" or row.positive is None else row.positive for row in rows], dtype=int
+    )
+    there, every = signs != MISSING, None
+    if cluster_by is not None:
+        every = np.array([name_cluster(row.run.get(cluster_by), row.transcript_id) for row in rows])
+    flags, groups = signs[there] == 1, None if every is None else every[there]
     missing = Counter(row.status if row.status != "ok" else str(row.level) for row in rows if row.positive is None)
-    flagged, n = int(flags.sum()), len(decided)
+    flagged, n = int(flags.sum()), len(flags)
     found = {"naive": rates.naive(flags, groups) if n else undefined("no verdicts", method="naive", n=0)}
-    found["worst_case"] = rates.worst_case(flagged, n - flagged, sum(missing.values()))
+    found["worst_case"] = rates.worst_case(signs, every)
     notes = [*notes, "naive is the judge's flag rate, not the rate of the behaviour"]
     if kin := sum(SELF_GRADED in row.flags for row in rows):
         notes.append(f"{kin:,} of {len(rows):,} verdicts are on models of the judge's own family, which it may favour")
@@ -208,18 +210,41 @@ def sign_levels(rows: Sequence[Verdict], scales: Mapping[str, Scale], positive: 
 
 
 def _corrected(flags: Any, groups: Any, gold: Matched, *, random_gold: bool) -> dict[str, Statistic]:
-    """The corrections, with gold and transcripts at the effective size of their clusters."""
+    """The corrections, with gold and transcripts at the effective size of their clusters.
+
+    Where gold allows no interval of a corrected rate, no way round it is offered: none has one.
+    """
     known = (gold.truth != MISSING) & (gold.said != MISSING)
     truth, said = gold.truth[known], gold.said[known]
     table = acc.confusion(truth, said)
     tied = None if gold.clusters is None else gold.clusters[known]
     found = {"lang_reiczigel": rates.corrected_rate(flags, truth == 1, said == 1, clusters=groups, gold_clusters=tied)}
+    at_size = rates.measure_gold(truth == 1, said == 1, tied)
     if table.positives and table.negatives:
-        found["rogan_gladen"] = rates.rogan_gladen(
-            int(flags.sum()), len(flags), table.tp / table.positives, table.tn / table.negatives
+        events, size = rates.effective_events(flags, groups)
+        shares = (table.tp / table.positives, table.tn / table.negatives)
+        figure = rates.rogan_gladen(events, size, *shares, transcripts=len(flags))
+        found["rogan_gladen"] = _without_interval(figure, rates.refuse_gold(at_size))
+    shared = None
+    if groups is not None or tied is not None:
+        # Items without a cluster are their own; the two kinds of names never meet.
+        shared = (
+            np.array([f"gold {i}" for i in range(len(truth))]) if tied is None else tied,
+            np.array([f"rest {i}" for i in range(len(flags))]) if groups is None else groups,
         )
-    found["ppi"] = rates.prediction_powered(truth, said, flags.astype(int), random_subsample=random_gold)
+    found["ppi"] = rates.prediction_powered(
+        truth, said, flags.astype(int), random_subsample=random_gold, clusters=shared
+    )
     if flags.sum() == 0:
         n = len(flags) if groups is None else len(np.unique(groups))
-        found["zero_event_bound"] = rates.zero_event_bound(0, n, table.tp, table.positives)
+        bound = rates.zero_event_bound(0, n, at_size.tp, at_size.positives, counted=(table.tp, table.positives))
+        few = f"no interval: sensitivity measured on fewer than {rates.FEWEST_GOLD} positives"
+        found["zero_event_bound"] = _without_interval(bound, few if at_size.positives < rates.FEWEST_GOLD else None)
     return found
+
+
+def _without_interval(figure: Statistic, reason: str | None) -> Statistic:
+    """The figure without its interval where there is a reason against one."""
+    if reason is None or figure.estimate is None:
+        return figure
+    return figure.model_copy(update={"low": None, "high": None, "note": reason})

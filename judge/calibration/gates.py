@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -290,11 +290,16 @@ def _cannot_replace(test: AlternativeAnnotator) -> bool:
 
 def _ceiling(found: Calibration) -> Gate:
     area = found.statistics["balanced_accuracy"]
-    humans = [figure.estimate for figure in found.ceiling.values() if figure.estimate is not None]
     text = "balanced accuracy: judge " + ("undefined" if area.estimate is None else f"{area.estimate:.3f}")
-    if humans:
-        text += f", raters against the others {min(humans):.3f} to {max(humans):.3f}"
+    humans, judge = (_range(figures) for figures in (found.ceiling, found.beside_ceiling))
+    if humans and judge:
+        text += f"; against the majority of the other raters, on the same items: raters {humans}, judge {judge}"
     return Gate(gate="G5", name="ceiling", state="reported", figure=area, text=text)
+
+
+def _range(figures: Mapping[str, Statistic]) -> str:
+    known = [figure.estimate for figure in figures.values() if figure.estimate is not None]
+    return f"{min(known):.3f} to {max(known):.3f}" if known else ""
 
 
 def _repeatability(record: Record, one: Matched) -> Gate:

@@ -192,6 +192,17 @@ def cluster_t_bounds(estimate: float, influence: ArrayLike, level: float = 0.95)
     return Bounds(estimate - half, estimate + half)
 
 
+def cluster_t_p(estimate: float, influence: ArrayLike) -> float:
+    """The two-sided p value of the same test, for the hypothesis that what is estimated is 0; 1 where there are no bounds."""
+    from scipy.special import stdtr
+
+    moved = np.asarray(influence, dtype=float)
+    k = len(moved)
+    if k < 2 or not np.any(np.abs(moved) > 1e-15):
+        return 1.0
+    return float(2 * stdtr(k - 1, -abs(estimate) / math.sqrt(k / (k - 1) * float((moved**2).sum()))))
+
+
 def sum_bounds(terms: Sequence[tuple[float, float, Bounds]]) -> Bounds:
     """Bounds of a weighted sum of independent estimates from the bounds of each (MOVER; Zou and Donner 2008).
 

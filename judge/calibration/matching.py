@@ -138,10 +138,17 @@ def find_polarity(
     ours, theirs = {v for v in gold if v not in OUTSIDE}, {v for v in verdicts if v not in OUTSIDE}
     every = ours | theirs
     where = f"{rubric}: " if rubric else ""
+    spelt = Counter(_spelling(value) for value in every)
+    if twice := {value for value in every if spelt[_spelling(value)] > 1}:
+        raise InputError(
+            f"{where}labels differ in spelling only: {_name(twice)}; recode them, as they would count as disagreement"
+        )
     for known in (scale, Scale()):
         if known is not None and every <= set(known.levels) and not positive:
             return Polarity(known.levels, frozenset(known.positive), known.ordinal)
-    if ours and theirs and not (ours <= theirs or theirs <= ours):
+    # Words for yes and no say themselves what they are; a single 1 could be half of {1, 2}.
+    words = any({value.lower() for value in every} <= set(pair) for pair in _PLAIN[1:])
+    if ours and theirs and not words and not (ours <= theirs or theirs <= ours):
         raise InputError(
             f"{where}label sets differ: gold has {_name(ours)}, the verdicts have {_name(theirs)}; "
             "recode one of them, a figure over both would be nonsense"
@@ -192,7 +199,7 @@ def match(
                 scale, given = (scales or {}).get(rubric), labelled[rubric]
                 tables[rubric, said] = rate_table(given, rubric, scale=scale, positive=positive, also=said, kinds=kinds)
             matched.append(_match_one(judge, rows, tables[rubric, said], clusters, cluster_by, by))
-    if not any((one.said != MISSING).any() for one in matched):
+    if all(one.reasons.get("not judged") == len(one.said) for one in matched):
         ours = [(row.transcript_id, row.rubric) for rows in groups.values() for row in rows[:1]][:1]
         theirs = [(row.transcript_id, row.rubric) for row in labels][:1]
         shown = (" on ".join(map(quoted, pair)) for pair in (*ours, *theirs))
@@ -273,6 +280,11 @@ def share_positive(signs: Integers) -> float | None:
     return float((known == 1).mean()) if len(known) else None
 
 
+def name_cluster(group: Any, item: str) -> str:
+    """The name of a cluster: that of the group, or of an item without one, which is a cluster of its own."""
+    return f"item {item}" if group is None else f"group {group}"
+
+
 def _match_one(
     judge: str,
     rows: Sequence[Judged],
@@ -341,8 +353,13 @@ def _clusters(groups: Sequence[Any], items: Sequence[str]) -> NDArray[Any] | Non
     """Name the cluster of each item, an item without one being a cluster of its own; None where nothing is shared."""
     if all(group is None for group in groups):
         return None
-    named = [f"item {item}" if group is None else f"group {group}" for item, group in zip(items, groups, strict=True)]
+    named = [name_cluster(group, item) for item, group in zip(items, groups, strict=True)]
     return np.array(named) if len(set(named)) < len(named) else None
+
+
+def _spelling(value: str) -> str:
+    """The label without what two people write differently and mean alike: case and white space."""
+    return " ".join(value.split()).casefold()
 
 
 def _name(values: Collection[str]) -> str:

@@ -68,43 +68,50 @@ def naive(flagged: ArrayLike, clusters: ArrayLike | None = None, level: float = 
     return clustered_proportion(totals[:, 0], totals[:, 1], level)
 
 
-def worst_case(flagged: int, passed: int, missing: int, level: float = 0.95) -> Statistic:
-    """The flag rate whatever the missing verdicts would have been: Wilson's ends with all passed, with all flagged.
+def worst_case(signs: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.95) -> Statistic:
+    """The flag rate whatever the missing verdicts would have been: the naive rate's ends with all passed, with all flagged.
 
-    The estimate is the rate among the verdicts there are.
+    `signs`: (n_transcripts,) of 1 flagged, 0 passed, -1 missing; `clusters` as in `naive`. The estimate is the rate among the
+    verdicts there are.
     """
-    n = flagged + passed + missing
-    method = f"Wilson {level:.0%}, missing verdicts as passed (low) and as flagged (high)"
-    if flagged + passed == 0:
-        return undefined("no verdicts", method=method, n=n)
-    low, high = wilson(flagged, n, level).low, wilson(flagged + missing, n, level).high
+    said = np.asarray(signs, dtype=np.int64)
+    n, missing = len(said), int((said < 0).sum())
+    if n == missing:
+        return undefined("no verdicts", method="missing verdicts as passed and as flagged", n=n)
+    passed, flagged = naive(said == 1, clusters, level), naive(said != 0, clusters, level)
+    method = f"{passed.method}, missing verdicts as passed (low) and as flagged (high)"
     note = f"{missing} of {n} verdicts missing" if missing else None
-    return measured(flagged / (flagged + passed), low, high, method=method, n=n, note=note)
+    if clusters is not None and passed.low is None:
+        note = join_notes(passed.note, note)
+    return measured(float((said == 1).sum()) / (n - missing), passed.low, flagged.high, method=method, n=n, note=note)
 
 
 def rogan_gladen(
-    flagged: int,
-    n: int,
+    flagged: float,
+    n: float,
     sensitivity: float,
     specificity: float,
     level: float = 0.95,
     interval: Literal["wilson", "clopper_pearson"] = "wilson",
+    *,
+    transcripts: int | None = None,
 ) -> Statistic:
     """Rogan and Gladen's (1978) rate for a sensitivity and specificity that are *known*; an interval that maps the flag rate's.
 
-    Sensitivity and specificity measured on gold are not known: `lang_reiczigel` owns up to that. Truncated to [0, 1].
+    Sensitivity and specificity measured on gold are not known: `lang_reiczigel` owns up to that. Truncated to [0, 1]. `flagged`
+    of `n` as there.
     """
     method = (
         f"Rogan-Gladen, sensitivity and specificity taken as known, {interval.replace('_', '-')} {level:.0%} mapped"
     )
-    youden = sensitivity + specificity - 1
+    youden, items = sensitivity + specificity - 1, round(n) if transcripts is None else transcripts
     if n == 0 or youden <= 0:
-        return undefined("no transcripts" if n == 0 else "the judge is no better than chance", method=method, n=n)
+        return undefined("no transcripts" if n == 0 else "the judge is no better than chance", method=method, n=items)
     ends = wilson(flagged, n, level) if interval == "wilson" else clopper_pearson(flagged, n, level)
     rate, low, high = ((share + specificity - 1) / youden for share in (flagged / n, *ends))
     if high <= 0 or low >= 1:
-        return measured(_unit(rate), None, None, method=method, n=n, note=_INCOMPATIBLE)
-    return measured(_unit(rate), _unit(low), _unit(high), method=method, n=n)
+        return measured(_unit(rate), None, None, method=method, n=items, note=_INCOMPATIBLE)
+    return measured(_unit(rate), _unit(low), _unit(high), method=method, n=items)
 
 
 def lang_reiczigel(
@@ -127,7 +134,7 @@ def lang_reiczigel(
     if youden <= 0:
         return undefined("the judge is no better than chance on gold", method=method, n=items)
     estimate = _unit((flagged / n + gold.tn / gold.negatives - 1) / youden)
-    refusal = _gold_refusal(gold, level)
+    refusal = refuse_gold(gold, level)
     if refusal:
         return measured(estimate, None, None, method=method, n=items, note=refusal)
     low, high = _lang_reiczigel_bounds(flagged, n, gold, normal_quantile(level))
@@ -157,29 +164,43 @@ def corrected_rate(
     `flagged`: (n_transcripts,) booleans; `gold_labels`, `gold_verdicts`: (n_gold,) booleans, missing verdicts left out
     before; cluster labels alike. Without clusters the items count as independent.
     """
-    flags, truth, said = (np.asarray(a, dtype=bool) for a in (flagged, gold_labels, gold_verdicts))
-    tied = None if gold_clusters is None else np.asarray(gold_clusters)
-    hits, positives = _effective(said[truth], None if tied is None else tied[truth])
-    passes, negatives = _effective(~said[~truth], None if tied is None else tied[~truth])
-    events, size = _effective(flags, None if clusters is None else np.asarray(clusters))
-    gold = Gold(hits, positives, passes, negatives)
-    figure = lang_reiczigel(events, size, gold, level, transcripts=len(flags))
+    gold = measure_gold(gold_labels, gold_verdicts, gold_clusters)
+    events, size = effective_events(flagged, clusters)
+    figure = lang_reiczigel(events, size, gold, level, transcripts=len(np.asarray(flagged)))
     if clusters is None and gold_clusters is None:
         return figure
-    sizes = f"effective sizes {size:.1f} transcripts, {positives:.1f} positives, {negatives:.1f} negatives"
+    sizes = f"effective sizes {size:.1f} transcripts, {gold.positives:.1f} positives, {gold.negatives:.1f} negatives"
     return figure.model_copy(update={"note": join_notes(figure.note, sizes)})
 
 
+def measure_gold(gold_labels: ArrayLike, gold_verdicts: ArrayLike, clusters: ArrayLike | None = None) -> Gold:
+    """What gold says of the judge, at the effective size of its clusters. Arrays as in `corrected_rate`."""
+    truth, said = (np.asarray(a, dtype=bool) for a in (gold_labels, gold_verdicts))
+    tied = None if clusters is None else np.asarray(clusters)
+    hits, positives = effective_events(said[truth], None if tied is None else tied[truth])
+    passes, negatives = effective_events(~said[~truth], None if tied is None else tied[~truth])
+    return Gold(hits, positives, passes, negatives)
+
+
 def zero_event_bound(
-    flagged: float, n: float, tp: float, positives: float, level: float = 0.95, *, gold_share: float = 0.5
+    flagged: float,
+    n: float,
+    tp: float,
+    positives: float,
+    level: float = 0.95,
+    *,
+    gold_share: float = 0.5,
+    counted: tuple[int, int] | None = None,
 ) -> Statistic:
     """The highest true rate that so few flags allow, given the sensitivity measured on gold; valid whatever specificity is.
 
     Upper Clopper-Pearson bound of the flag rate over the lower one of sensitivity. Of the error 1 - level, `gold_share`
     goes to sensitivity. At no flags and sensitivity known to be 1 this is the rule of three. The estimate is the flag
-    rate over the measured sensitivity, and there is no lower bound but 0.
+    rate over the measured sensitivity, and there is no lower bound but 0. `counted`: found and all positives as counted, to be
+    named, where `tp` and `positives` are an effective size.
     """
-    method = f"upper {level:.0%} bound: flag rate over sensitivity {tp:g}/{positives:g}, both Clopper-Pearson"
+    found, there = counted or (tp, positives)
+    method = f"upper {level:.0%} bound: flag rate over sensitivity {found:g}/{there:g}, both Clopper-Pearson"
     if n <= 0 or tp <= 0:
         reason = "no transcripts" if n <= 0 else "the judge found no positive of gold"
         return undefined(reason, method=method, n=int(n))
@@ -197,13 +218,15 @@ def prediction_powered(
     *,
     random_subsample: bool,
     power_tuning: bool = True,
+    clusters: tuple[ArrayLike, ArrayLike] | None = None,
     level: float = 0.95,
 ) -> Statistic:
     """The rate from many verdicts and few labels (PPI: Angelopoulos et al. 2023; PPI++ with power tuning).
 
     `gold_labels`, `gold_verdicts`: (n_gold,) of 0 and 1 for the same transcripts; `verdicts`: (n_rest,) for the
     transcripts without a label. Refused unless gold is a random subsample of the same population and has 20 positives:
-    with fewer, intervals of this kind claim certainty that is not there. Without power tuning the weight is 1.
+    with fewer, intervals of this kind claim certainty that is not there. Without power tuning the weight is 1. `clusters`: the
+    labels of what gold, and what the others share, in one naming; the interval is then t over clusters.
     """
     y, f, rest = (np.asarray(a, dtype=float) for a in (gold_labels, gold_verdicts, verdicts))
     method = f"{'PPI++' if power_tuning else 'PPI'} {level:.0%}"
@@ -215,9 +238,19 @@ def prediction_powered(
         return undefined(reason, method=method, n=n + big)
     if big == 0 or f.shape != y.shape:
         raise ValueError("gold labels and verdicts must be alike, and some transcripts must be without a label")
-    estimate, se = ppi_estimate(y, f, rest, weight=None if power_tuning else 1.0)
-    half = normal_quantile(level) * se
-    return measured(estimate, max(0.0, estimate - half), min(1.0, estimate + half), method=method, n=n + big)
+    weight = _tuned_weight(y, f, rest) if power_tuning else 1.0
+    estimate, se = ppi_estimate(y, f, rest, weight)
+    if clusters is None:
+        half = normal_quantile(level) * se
+        return measured(estimate, max(0.0, estimate - half), min(1.0, estimate + half), method=method, n=n + big)
+    shift = y - weight * f
+    moved = np.concatenate([(shift - shift.mean()) / n, weight * (rest - rest.mean()) / big])
+    labels = np.unique(np.concatenate([np.asarray(each) for each in clusters]), return_inverse=True)[1]
+    method = f"{method} over {int(labels.max()) + 1} clusters, t"
+    bounds = cluster_t_bounds(estimate, np.bincount(labels, weights=moved), level)
+    if bounds is None:
+        return measured(estimate, None, None, method=method, n=n + big, note="no interval: clusters do not differ")
+    return measured(estimate, max(0.0, bounds.low), min(1.0, bounds.high), method=method, n=n + big)
 
 
 def ppi_estimate(y: ArrayLike, f: ArrayLike, rest: ArrayLike, weight: float | None = 1.0) -> tuple[float, float]:
@@ -228,9 +261,7 @@ def ppi_estimate(y: ArrayLike, f: ArrayLike, rest: ArrayLike, weight: float | No
     truth, said, unlabelled = (np.asarray(a, dtype=float) for a in (y, f, rest))
     n, big = len(truth), len(unlabelled)
     if weight is None:
-        pooled = float(np.concatenate([said, unlabelled]).var(ddof=1))
-        joint = float(((truth - truth.mean()) * (said - said.mean())).sum()) / max(1, n - 1)
-        weight = min(1.0, max(0.0, joint / ((1 + n / big) * pooled))) if pooled > 0 else 0.0
+        weight = _tuned_weight(truth, said, unlabelled)
     correction = truth - weight * said
     variance = weight**2 * float(unlabelled.var()) / big + float(correction.var()) / n
     return float(weight * unlabelled.mean() + correction.mean()), math.sqrt(variance)
@@ -268,56 +299,6 @@ def two_phase(strata: Sequence[Stratum], level: float = 0.95, *, whole_populatio
     return measured(estimate, _unit(low), _unit(high), method=method, n=n, note=note)
 
 
-def difference(first: Statistic, second: Statistic) -> Statistic:
-    """The difference of two rates over different transcripts, first minus second; bounds combined (MOVER).
-
-    With Wilson's intervals of two independent rates this is Newcombe's (1998). Undefined when either rate is; no
-    interval when either has none.
-    """
-    method = f"difference, bounds combined (MOVER) from {first.method} and {second.method}"
-    n = first.n + second.n
-    if first.estimate is None or second.estimate is None:
-        missing = first if first.estimate is None else second
-        return undefined(missing.note or "a rate is undefined", method=method, n=n)
-    gap = first.estimate - second.estimate
-    if first.low is None or first.high is None or second.low is None or second.high is None:
-        return measured(gap, None, None, method=method, n=n, note="a rate has no interval")
-    terms = [
-        (1.0, first.estimate, Bounds(first.low, first.high)),
-        (-1.0, second.estimate, Bounds(second.low, second.high)),
-    ]
-    low, high = sum_bounds(terms)
-    return measured(gap, max(-1.0, low), min(1.0, high), method=method, n=n, note=join_notes(first.note, second.note))
-
-
-def shared_cluster_difference(
-    first: ArrayLike,
-    first_clusters: ArrayLike,
-    second: ArrayLike,
-    second_clusters: ArrayLike,
-    level: float = 0.95,
-) -> Statistic:
-    """The difference of two flag rates whose transcripts share scenarios, first minus second; t over scenarios.
-
-    `first`, `second`: (n,) and (m,) booleans, each with its cluster labels. What both rates owe to an easy or a hard
-    scenario cancels, which independent intervals would count as noise. Where no scenario moves the difference, as when
-    nothing is flagged, the bounds are those of two independent rates.
-    """
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    tags = (np.asarray(first_clusters), np.asarray(second_clusters))
-    if not len(a) or not len(b):
-        return undefined("no transcripts", method="difference over shared clusters", n=len(a) + len(b))
-    labels = np.unique(np.concatenate(tags), return_inverse=True)[1]
-    k, estimate = int(labels.max()) + 1, float(a.mean() - b.mean())
-    moved = np.concatenate([(a - a.mean()) / len(a), -(b - b.mean()) / len(b)])
-    bounds = cluster_t_bounds(estimate, np.bincount(labels, weights=moved), level)
-    if bounds is None:
-        return difference(naive(a, tags[0], level), naive(b, tags[1], level))
-    method = f"difference {level:.0%} over {k} shared clusters, t({k - 1})"
-    low, high = max(-1.0, bounds.low), min(1.0, bounds.high)
-    return measured(estimate, low, high, method=method, n=len(a) + len(b))
-
-
 def possible_rate(rate: float, n: int, decimals: int = 1) -> bool:
     """Whether some count of `n` gives the printed percentage `rate`: 86.4 % of 150 is no count."""
     nearest = round(rate / 100 * n)
@@ -325,17 +306,19 @@ def possible_rate(rate: float, n: int, decimals: int = 1) -> bool:
     return any(abs(100 * count / n - rate) <= half for count in (nearest - 1, nearest, nearest + 1) if 0 <= count <= n)
 
 
-def _effective(events: NDArray[np.bool_], clusters: NDArray[np.generic] | None) -> tuple[float, float]:
-    """Events and items at the effective size: (share times size, size)."""
+def effective_events(events: ArrayLike, clusters: ArrayLike | None = None) -> tuple[float, float]:
+    """Events and items at the effective size of the clusters: (share times size, size). Both (n_items,)."""
+    happened = np.asarray(events, dtype=bool)
     if clusters is None:
-        return float(events.sum()), float(len(events))
-    labels = np.unique(clusters, return_inverse=True)[1]
-    totals = sum_by(np.column_stack([events, np.ones(len(events))]).astype(float), labels)
+        return float(happened.sum()), float(len(happened))
+    labels = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    totals = sum_by(np.column_stack([happened, np.ones(len(happened))]).astype(float), labels)
     effective = effective_size(totals[:, 0], totals[:, 1])
     return effective.share * effective.size, effective.size
 
 
-def _gold_refusal(gold: Gold, level: float) -> str | None:
+def refuse_gold(gold: Gold, level: float = 0.95) -> str | None:
+    """Why this gold allows no interval of a corrected rate, with whatever method; None if it does."""
     if min(gold.positives, gold.negatives) < FEWEST_GOLD:
         return f"no interval: error rates measured on fewer than {FEWEST_GOLD} items of a class"
     terms = [
@@ -345,6 +328,14 @@ def _gold_refusal(gold: Gold, level: float) -> str | None:
     if sum_bounds(terms).low <= 1:
         return "no interval: the judge may be no better than chance on gold"
     return None
+
+
+def _tuned_weight(truth: NDArray[np.float64], said: NDArray[np.float64], rest: NDArray[np.float64]) -> float:
+    """The weight of the verdicts with the least variance (Angelopoulos et al. 2023, PPI++), in [0, 1]."""
+    n, big = len(truth), len(rest)
+    pooled = float(np.concatenate([said, rest]).var(ddof=1))
+    joint = float(((truth - truth.mean()) * (said - said.mean())).sum()) / max(1, n - 1)
+    return min(1.0, max(0.0, joint / ((1 + n / big) * pooled))) if pooled > 0 else 0.0
 
 
 def _lang_reiczigel_bounds(flagged: float, n: float, gold: Gold, z: float) -> Bounds:

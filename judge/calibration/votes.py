@@ -1,7 +1,7 @@
 """What the votes of a panel are worth together: judges that err alike are fewer than they seem.
 
 Computed from a table of votes; who voted and why is not known here. What one panel says of one transcript is
-`judge.grading.panel`'s.
+`judge.grading.panels.panel`'s.
 """
 
 from __future__ import annotations

@@ -222,6 +222,16 @@ def label_paths(labels: list[Path] | None, workspace: Path | None) -> list[Path]
     return [folder / "gold" / "labels"]
 
 
+def labels_here(workspace: Path | None) -> list[Label]:
+    """The labels of the workspace; none where there is no workspace or nothing is labelled yet."""
+    from judge.gold.labels import read_labels
+    from judge.workspace import resolve_workspace
+
+    here = resolve_workspace(workspace)
+    folder = None if here is None else here / "gold" / "labels"
+    return read_labels(folder) if folder is not None and any(folder.glob("*.jsonl")) else []
+
+
 def read_all_labels(paths: list[Path] | None, workspace: Path | None) -> list[Label]:
     """The labels to work on: as given, else those of the workspace."""
     from judge.gold.labels import read_labels

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from judge.cli.common import Json, LedgerPath, Workspace, print_json, say
-from judge.cli.given import Labels, Seed, Verdicts, load_verdicts, read_all_labels
+from judge.cli.given import Labels, Positive, Seed, Verdicts, labels_here, load_scales, load_verdicts, read_all_labels
 from judge.errors import InputError
 
 
@@ -24,6 +24,7 @@ def choose(
     ] = False,
     verdicts: Verdicts = None,
     labels: Labels = None,
+    positive: Positive = None,
     to: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", help="Write the choice here; judge rates --design needs it.")
     ] = None,
@@ -34,11 +35,15 @@ def choose(
 ) -> None:
     """Choose what to label next: half of what the judge flagged, half of what it passed, each with its weight.
 
+    What --labels, or else the workspace's gold/labels, holds already is left out.
+
     Example: judge gold next -r coercive-leverage -n 60 --to next.jsonl
     """
     import orjson
 
+    from judge.calibration.estimate import sign_levels
     from judge.calibration.labelling import audit_budget, choose_next
+    from judge.gold.labels import latest
     from judge.text import one_line
 
     rows = load_verdicts(verdicts, ledger, workspace, [rubric] if rubric else None, [model] if model else None)
@@ -46,8 +51,13 @@ def choose(
     if len(pairs) != 1:
         shown = "; ".join(f"-r {name} -m {judge}" for name, judge in pairs[:12])
         raise InputError(f"choose by one judge on one rubric: {shown}")
-    known = {(row.transcript_id, row.rubric) for row in read_all_labels(labels, workspace)} if labels else set()
     ((name, judge),) = pairs
+    rows = sign_levels(rows, load_scales([name], workspace), positive or ())
+    known = {
+        (row.transcript_id, row.rubric)
+        for row in latest(read_all_labels(labels, workspace) if labels else labels_here(workspace))
+        if row.criterion is None
+    }
     if audit:
         number = audit_budget(rows, known, rubric=name, judge=judge)
     chosen = choose_next(rows, known, number, rubric=name, judge=judge, seed=seed)

@@ -32,8 +32,8 @@ from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from judge.grading.judges import Judge
-    from judge.grading.pace import Paces
-    from judge.grading.panel import Panel
+    from judge.grading.lanes.pace import Paces
+    from judge.grading.panels.panel import Panel
     from judge.ledger.store import Ledger
     from judge.ledger.verdict import Status, Verdict
     from judge.rubrics.model import Rubric
@@ -130,9 +130,9 @@ def grade(
 
     Example: judge grade runs/ -r coercive-leverage -m baseline/cues
     """
-    from judge.grading.batches import SIZE as BATCH_SIZE
-    from judge.grading.batches import open_batches
     from judge.grading.judges import parse_judge
+    from judge.grading.lanes.batches import SIZE as BATCH_SIZE
+    from judge.grading.lanes.batches import open_batches
     from judge.ledger.store import open_ledger
     from judge.rubrics.loading import load_rubrics
     from judge.text import counted
@@ -354,7 +354,7 @@ def _choose_way(lane: str, *, batch: bool, elsewhere: bool) -> str:
 
 def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
     """Return how fast providers are asked; where requests are limited, those of the last minute count too."""
-    from judge.grading.pace import LocalPaces, read_ages
+    from judge.grading.lanes.pace import LocalPaces, read_ages
 
     return LocalPaces(rpm=rpm, tpm=tpm, ages_s=read_ages(ledger) if rpm else ())
 

@@ -11,7 +11,7 @@ from judge.errors import InputError
 
 if TYPE_CHECKING:
     from judge.grading.judges import Judge
-    from judge.grading.panel import Panel
+    from judge.grading.panels.panel import Panel
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
@@ -32,7 +32,7 @@ def open_panel(
     Raises:
         InputError: for such an option, or a file that does not fit.
     """
-    from judge.grading.panel_file import find_panel, fit_thresholds, load_panel
+    from judge.grading.panels.file import find_panel, fit_thresholds, load_panel
 
     if both := [option for option, is_given in refused.items() if is_given]:
         raise InputError(
@@ -55,12 +55,12 @@ def ask(
     **options: Any,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Return the verdicts of judges, or the votes and verdicts of a panel; `again` reads the transcripts once more."""
-    from judge.grading.panel import Panel
+    from judge.grading.panels.panel import Panel
 
     if not isinstance(who, Panel):
         verdicts: AsyncIterator[tuple[Verdict, bool]] = run(transcripts, rubrics, who, samples=samples, **options)
         return verdicts
-    from judge.grading.sitting import sit
+    from judge.grading.panels.sitting import sit
 
     first = iter([transcripts])
     return sit(lambda: next(first, None) or again(), rubrics, who, run=run, **options)
@@ -75,7 +75,7 @@ def print_preview(
     json: bool,
 ) -> None:
     """Print what each step would be asked and cost, and what share of the work is expected to come to it."""
-    from judge.grading.panel_preview import preview_panel
+    from judge.grading.panels.preview import preview_panel
     from judge.text import counted
 
     found = preview_panel(transcripts, rubrics, panel, is_found)

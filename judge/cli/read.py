@@ -133,7 +133,7 @@ def _report_loss(stream: Any, limits: list[str] | None, *, json: bool) -> int:
 def _summarise(transcript: Transcript) -> dict[str, Any]:
     from collections import Counter
 
-    from judge.grading.tokens import estimate_tokens
+    from judge.grading.windows.tokens import estimate_tokens
 
     kinds = Counter(part.kind for _, part in transcript.parts())
     return {

@@ -263,8 +263,8 @@ def derive(
     """
     import asyncio
 
-    from judge.grading.client import make_asker
     from judge.grading.judges import parse_judge
+    from judge.grading.lanes.client import make_asker
     from judge.rubrics.annotations import load_annotations
     from judge.rubrics.constitution import load_constitution
     from judge.rubrics.drafting import draft_rubric

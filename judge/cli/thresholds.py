@@ -12,7 +12,7 @@ from judge.errors import InputError
 
 if TYPE_CHECKING:
     from judge.gold.model import Label
-    from judge.grading.cascade import Limit, Thresholds
+    from judge.grading.panels.cascade import Limit, Thresholds
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Scale
 
@@ -93,7 +93,7 @@ def _measure(
     from judge.calibration.matching import MISSING, match
     from judge.calibration.records import identify
     from judge.canonical import content_sha256
-    from judge.grading.cascade import Limit, Step, Thresholds
+    from judge.grading.panels.cascade import Limit, Step, Thresholds
 
     found = {one.judge: one for one in match(verdicts, labels, **options)}
     judges = [found[name] for name in order]

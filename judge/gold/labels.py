@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -62,7 +63,7 @@ def append_labels(path: Path, labels: Iterable[Label], check: Callable[[], None]
         with _alone(path) as file:
             _mend(path)
             check()
-            # One write to a file opened for appending: a reader sees all of it or a row that is cut short.
+            # One write to a file opened for appending: a reader sees all of it, or a row that is cut short and then waits.
             if file.write(rows) != len(rows):
                 raise InputError(f"{path}: the label could not be kept whole; is the disk full?")
             os.fsync(file.fileno())
@@ -92,13 +93,17 @@ def mend_labels(path: Path) -> bool:
 def _alone(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to append to it while no other process does, where the system has a lock for that."""
     with path.open("ab", buffering=0) as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows: one process at a time is the user's business
-            yield file
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file)
         yield file  # closing it gives the lock back
+
+
+def _lock(file: IO[bytes], *, shared: bool = False) -> None:
+    """Wait until no other process appends to this file. Closing the file gives the lock back."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: one process at a time is the user's business
+        return
+    fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
 
 
 def _ends_whole(path: Path) -> bool:
@@ -144,10 +149,23 @@ def label_files(path: Path) -> list[Path]:
 
 
 def _read_file(path: Path) -> Iterator[Label]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield read_label(line, f"{path}:{number}")
+    for number, line in enumerate(BytesIO(_settled(path)), start=1):
+        if line.strip():
+            yield read_label(line, f"{path}:{number}")
+
+
+def _settled(path: Path) -> bytes:
+    """A file's bytes, without the row that somebody is just writing: a write is seen page by page while it goes on.
+
+    Only where the last row is cut short is there anything to wait for, so that whoever appends may read in between.
+    """
+    with path.open("rb") as file:
+        rows = file.read()
+        if rows and not rows.endswith(b"\n"):
+            _lock(file, shared=True)
+            file.seek(0)  # a row that a crash had cut short may have been moved away
+            rows = file.read()
+    return rows
 
 
 def read_label(line: bytes, where: str) -> Label:

@@ -16,10 +16,10 @@ from judge.errors import InputError, IntegrityError
 from judge.frozen import Frozen
 from judge.grading.answer import InvalidAnswerError, parse_answer
 from judge.grading.decision import Decision, apply_rules, check_answer, decide
-from judge.grading.embedded import rules_sha256
 from judge.grading.evidence import normalise, part_channel
 from judge.grading.exchange import is_conclusive
 from judge.grading.judges import BASELINE, BLIND
+from judge.grading.lanes.embedded import rules_sha256
 from judge.grading.prompt import draw_boundary, render_prompt, template_sha256, view_sha256
 from judge.grading.view import View
 from judge.ledger.bundle import (

@@ -59,7 +59,7 @@ def decide(
     """Verify an answer's evidence, by what `view` showed, and apply the rubric's rule.
 
     `complete` says whether the judge saw every message; if not, only a proven positive stands. Of a window among several
-    it is asked for its own sake: `judge.grading.merging` joins them.
+    it is asked for its own sake: `judge.grading.windows.merging` joins them.
     """
     by_id = {finding.criterion: finding for finding in answer.findings}
     findings = tuple(_verify_finding(transcript, criterion, by_id[criterion.id], view) for criterion in rubric.criteria)

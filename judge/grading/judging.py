@@ -18,17 +18,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from judge.canonical import content_sha256
-from judge.grading.coverage import cover
 from judge.grading.decision import Decision, decide
-from judge.grading.embedded import rules_sha256
 from judge.grading.exchange import Exchange, Lane, NoVerdict
 from judge.grading.families import is_self_graded
 from judge.grading.judges import Judge
-from judge.grading.merging import Heard, merge
+from judge.grading.lanes.embedded import rules_sha256
 from judge.grading.prompt import template_sha256, view_sha256
 from judge.grading.together import joint_sha256
 from judge.grading.view import View
-from judge.grading.windows import LEAST_WINDOW, RULES, plan_views, split, transcript_tokens, window_tokens
+from judge.grading.windows.coverage import cover
+from judge.grading.windows.dividing import LEAST_WINDOW, RULES, plan_views, split, transcript_tokens, window_tokens
+from judge.grading.windows.merging import Heard, merge
 from judge.ledger.verdict import SELF_GRADED, Coverage, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript

@@ -9,9 +9,9 @@ from judge.frozen import Frozen
 from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
-from judge.grading.tokens import estimate_tokens
 from judge.grading.view import View
-from judge.grading.windows import plan_views
+from judge.grading.windows.dividing import plan_views
+from judge.grading.windows.tokens import estimate_tokens
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
 
@@ -95,8 +95,8 @@ def find_price(judge: Judge) -> Price | None:
         return judge.price
     if judge.embedded or judge.replayed:
         return Price(input=0, output=0)
-    from judge.grading.client import check_judge
-    from judge.grading.prices import known_price
+    from judge.grading.lanes.client import check_judge
+    from judge.grading.lanes.prices import known_price
 
     check_judge(judge)
     return known_price(judge.model)

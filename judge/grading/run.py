@@ -20,13 +20,14 @@ from typing import Any
 
 from judge.errors import ProviderError
 from judge.frozen import Frozen
-from judge.grading.batches import State
 from judge.grading.budget import Budget
 from judge.grading.exchange import Exchange, Lane, call_key
 from judge.grading.judges import Judge, parse_judge
 from judge.grading.judging import make_verdict
-from judge.grading.opening import open_lane, seat
-from judge.grading.pace import LocalPaces, Paces
+from judge.grading.lanes.batches import State
+from judge.grading.lanes.opening import open_lane, seat
+from judge.grading.lanes.pace import LocalPaces, Paces
+from judge.grading.lanes.replay import Recorder
 from judge.grading.planning import (
     NOTHING_YET,
     Book,
@@ -38,7 +39,6 @@ from judge.grading.planning import (
     draw_turns,
     only_seated,
 )
-from judge.grading.replay import Recorder
 from judge.grading.tally import Progress, Tally
 from judge.ledger.entry import Call
 from judge.ledger.store import REOPENED, Ledger

@@ -1,7 +1,7 @@
 """What a panel's verdict keeps of the votes behind it, and the figures that follow from votes alone.
 
 A panel's row in the ledger names every vote by its verdict's id, so that anyone can read the votes and compute the row again.
-How votes come to be and what they amount to is `judge.grading.panel`; how a whole set of votes is measured, `judge.calibration`.
+How votes come to be and what they amount to is `judge.grading.panels`; how a whole set of votes is measured, `judge.calibration`.
 """
 
 from __future__ import annotations

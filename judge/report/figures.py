@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from string import ascii_lowercase
+from typing import Final
 
 from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
@@ -18,6 +19,9 @@ from judge.calibration.statistic import Statistic
 from judge.gold.counting import GoldCounts
 from judge.report.terminal import style
 from judge.text import one_line
+
+DISPUTED_SHOWN: Final = 5  # items, and
+RATERS_SHOWN: Final = 12  # raters; all of them are in --json
 
 
 def format_statistic(figure: Statistic, *, percent: bool = False, methods: Mapping[str, str] | None = None) -> str:
@@ -103,6 +107,7 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
         "if what is missing were known": one.bounds if one.missing else {},
         "the raters among themselves": one.humans,
         "balanced accuracy of each rater against the others": one.ceiling,
+        "balanced accuracy of the judge against the same others": one.beside_ceiling,
         "balanced accuracy of judges that do not read": one.rivals,
     }
     for group in one.subgroups:
@@ -141,8 +146,46 @@ def describe_agreement(one: Agreement) -> Iterator[str]:
         if len(one.pairs) > 1:
             yield f"  {one_line(names)}:"
             yield from describe_statistics(figures, indent="    ")
-    for rater, alpha in one.without.items():
-        yield f"  nominal alpha without {one_line(rater)}: {'undefined' if alpha is None else f'{alpha:.4f}'}"
+    yield from _describe_levels(one)
+    yield from _describe_raters(one)
+
+
+def _describe_levels(one: Agreement) -> Iterator[str]:
+    """On which levels and items raters do not agree."""
+    if len(one.by_level) > 2:  # of two levels each is the other's opposite, and alpha is that of all
+        yield "  each level against the others:"
+        yield from describe_statistics(
+            {one_line(level): found.alpha for level, found in one.by_level.items()}, indent="    "
+        )
+    for level, found in one.by_level.items():
+        if found.specific is not None:
+            yield f"  where one rater says {one_line(level)}, another does in {found.specific:.1%}"
+    if one.disputed:
+        yield f"  raters differ on {len(one.disputed):,} of {one.n_items:,} items; the most disputed:"
+    for item in one.disputed[:DISPUTED_SHOWN]:
+        said = ", ".join(f"{one_line(level)} {n}" for level, n in item.levels.items())
+        yield f"    {one_line(item.transcript_id)}: {said}"
+
+
+def _describe_raters(one: Agreement) -> Iterator[str]:
+    """Who drives disagreement, and what hangs on counting votes alike."""
+    for rater, alpha in list(one.without.items())[:RATERS_SHOWN]:
+        differs = one.differs[rater]
+        yield (
+            f"  {one_line(rater)}: nominal alpha without {'undefined' if alpha is None else f'{alpha:.4f}'}"
+            + ("" if differs is None else f", differs from another in {differs:.1%}")
+        )
+    if (more := len(one.without) - RATERS_SHOWN) > 0:
+        yield f"  and {more} raters more: --json"
+    if one.consensus is None:
+        return
+    by_votes = one.consensus.positive_by_majority
+    yield (
+        f"  votes not counted alike (Dawid-Skene; {one.consensus.note}): {one.consensus.changed} of "
+        f"{one.consensus.n_items - one.consensus.settled} majorities would turn, {one.consensus.settled} ties be settled, "
+        f"{one.consensus.positive_by_model:.1%} positive instead of {'none' if by_votes is None else f'{by_votes:.1%}'} "
+        f"(log-likelihood {one.consensus.log_likelihood:.2f}{'' if one.consensus.converged else ', not converged'})"
+    )
 
 
 def describe_rate(one: Rate) -> Iterator[str]:
@@ -170,7 +213,7 @@ def describe_comparison(one: Comparison) -> Iterator[str]:
     if one.discordant is not None:
         yield f"  {first} alone {one.discordant.only_first}, {second} alone {one.discordant.only_second}"
     verdict = "they differ" if one.differ else "no difference is shown, which does not say that there is none"
-    yield f"  exact p {one.p:.3g}, adjusted {one.p_adjusted:.3g}: {verdict}"
+    yield f"  p {one.p:.3g}, adjusted {one.p_adjusted:.3g}: {verdict}"
     for note in one.notes:
         yield style(f"  note: {note}", "yellow")
 

@@ -157,6 +157,7 @@ def figure_groups(one: Calibration) -> tuple[tuple[str, Mapping[str, Statistic]]
         ("judge, if missing verdicts were known", one.bounds),
         ("raters among themselves", one.humans),
         ("balanced accuracy of each rater against the others", one.ceiling),
+        ("balanced accuracy of the judge against the same others", one.beside_ceiling),
         ("balanced accuracy of judges that do not read", one.rivals),
     )
 

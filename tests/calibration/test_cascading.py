@@ -13,7 +13,7 @@ from judge.calibration.matching import match
 from judge.cli.main import make_app
 from judge.errors import InputError
 from judge.gold.model import Label
-from judge.grading.cascade import read_thresholds
+from judge.grading.panels.cascade import read_thresholds
 from judge.ledger.verdict import Verdict
 
 

@@ -90,7 +90,7 @@ def test_what_the_file_says_cannot_be_said_beside_it(panel: Path, arguments: tup
 
 def test_the_example_in_the_documentation_is_a_panel(tmp_path: Path) -> None:
     """The file that the documentation shows is read, but for the thresholds that are not there."""
-    from judge.grading.panel_file import load_panel
+    from judge.grading.panels.file import load_panel
 
     block = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
     path = tmp_path / "panel.yaml"

@@ -89,13 +89,13 @@ if __name__ == "__main__":
     import openai.types.completion_usage  # noqa: F401  what instructor imports at its first call
 
     import judge.grading.cues
-    import judge.grading.embedded
-    import judge.grading.lane
+    import judge.grading.lanes.embedded
+    import judge.grading.lanes.lane
     import judge.grading.run
     import judge.report.terminal
     import judge.transcripts.reading
     from judge.cli.main import main
 
-    judge.grading.embedded.rules_sha256()
+    judge.grading.lanes.embedded.rules_sha256()
     print(0, flush=True)
     _serve()

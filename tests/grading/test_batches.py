@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from judge.errors import ProviderError
-from judge.grading.batches import Batcher, State, UnansweredError, UnreachableError, open_batches
+from judge.grading.lanes.batches import Batcher, State, UnansweredError, UnreachableError, open_batches
 from judge.ledger.store import Ledger, open_ledger
 
 

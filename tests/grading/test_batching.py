@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from judge.errors import InputError
-from judge.grading import batches
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge, Price
-from judge.grading.opening import open_lane
+from judge.grading.lanes import batches
+from judge.grading.lanes.opening import open_lane
 from judge.grading.run import Grading, grade_sync, run
 from judge.grading.tally import Tally
 from judge.ledger.store import Ledger, open_ledger

@@ -16,13 +16,13 @@ from judge.errors import InputError, ProviderError
 from judge.grading import run as run_module
 from judge.grading.answer import Answer
 from judge.grading.budget import Budget
-from judge.grading.cascade import Asked, Limit, Step, Thresholds, check_fit, read_thresholds
 from judge.grading.exchange import Exchange, NoVerdict, call_key
 from judge.grading.judges import Judge, Price
 from judge.grading.judging import prompt_sha256
-from judge.grading.panel import Panel, Seat
-from judge.grading.panel_preview import preview_panel
-from judge.grading.sitting import sit
+from judge.grading.panels.cascade import Asked, Limit, Step, Thresholds, check_fit, read_thresholds
+from judge.grading.panels.panel import Panel, Seat
+from judge.grading.panels.preview import preview_panel
+from judge.grading.panels.sitting import sit
 from judge.grading.tally import Tally
 from judge.ledger.entry import Call
 from judge.ledger.store import Ledger, Select, open_ledger

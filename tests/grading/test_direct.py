@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from judge.errors import InputError
-from judge.grading.client import LitellmTransport, check_judge, choose_route, load_litellm
-from judge.grading.direct import DirectTransport, find_route, read_completion, takes_temperature
 from judge.grading.judges import Judge
-from judge.grading.prices import known_price
-from judge.grading.wire import Failure, Received
+from judge.grading.lanes.client import LitellmTransport, check_judge, choose_route, load_litellm
+from judge.grading.lanes.direct import DirectTransport, find_route, read_completion, takes_temperature
+from judge.grading.lanes.prices import known_price
+from judge.grading.lanes.wire import Failure, Received
 
 from .support import CANARY
 
@@ -293,9 +293,9 @@ import asyncio, os, sys
 os.environ["OPENAI_API_KEY"] = "k"
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
-from judge.grading.opening import open_lane
+from judge.grading.lanes.opening import open_lane
 judge, lane = open_lane(Judge(model="openai/gpt-4o", api_base="http://127.0.0.1:9/v1"), Budget(1.0))
-from judge.grading.client import Questioner
+from judge.grading.lanes.client import Questioner
 asyncio.run(lane.close())
 assert "litellm" not in sys.modules
 assert "instructor" in sys.modules
@@ -314,6 +314,6 @@ def test_what_is_spared_of_instructor_s_work_is_still_there_to_be_spared() -> No
         retry.has_compatible_usage,
         retry.update_total_usage,
     ):
-        assert function.__module__ == "judge.grading.client"
+        assert function.__module__ == "judge.grading.lanes.client"
     names = set(retry.retry_async_v2.__code__.co_names)
     assert {"has_compatible_usage", "update_total_usage", "reject_async_validators"} <= names

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from judge.grading.wire import Failure, Received, diagnose, read_allowance, retry_after, to_outcome
+from judge.grading.lanes.wire import Failure, Received, diagnose, read_allowance, retry_after, to_outcome
 
 
 @pytest.mark.parametrize(

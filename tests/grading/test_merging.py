@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from build import RUBRIC, answer, call, transcript
 from judge.grading.decision import Decision, decide
 from judge.grading.exchange import NoVerdict
-from judge.grading.merging import Heard, merge
 from judge.grading.view import Shown, Stretch, View
+from judge.grading.windows.merging import Heard, merge
 from judge.rubrics.loading import load_rubric
 from judge.rubrics.model import Rubric
 

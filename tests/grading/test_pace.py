@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.errors import ProviderError
-from judge.grading.pace import LocalPace, Outcome, read_ages
+from judge.grading.lanes.pace import LocalPace, Outcome, read_ages
 from judge.ledger.entry import Call
 from judge.ledger.store import open_ledger
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from build import RUBRIC
 from judge.errors import InputError
 from judge.grading.judges import Judge, Price
-from judge.grading.panel import Agree, Cast, On, Panel, Seat, conclude, hear, seat_votes
-from judge.grading.panel_file import find_panel, load_panel
+from judge.grading.panels.file import find_panel, load_panel
+from judge.grading.panels.panel import Agree, Cast, On, Panel, Seat, conclude, hear, seat_votes
 from judge.ledger.importing import read_row
 from judge.ledger.panel import disagreement, effective_votes, flip_rate, margin, weigh
 from judge.ledger.verdict import Coverage, Evidence, Finding, Status, Verdict

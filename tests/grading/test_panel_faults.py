@@ -12,8 +12,8 @@ import pytest
 
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
-from judge.grading.panel import Panel, Seat
-from judge.grading.sitting import sit
+from judge.grading.panels.panel import Panel, Seat
+from judge.grading.panels.sitting import sit
 from judge.ledger.chain import verify
 from judge.ledger.store import Ledger, Select, open_ledger
 from judge.ledger.verdict import Verdict

@@ -11,7 +11,7 @@ from judge.cli.main import app
 from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
 from judge.grading.preview import preview
-from judge.grading.windows import plan_views
+from judge.grading.windows.dividing import plan_views
 from judge.transcripts.canonical import write
 from judge.transcripts.model import Transcript
 

@@ -13,12 +13,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from build import RUBRIC, call, transcript
-from judge.grading.coverage import cover
 from judge.grading.judges import Judge
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
-from judge.grading.tokens import estimate_most
 from judge.grading.view import View
-from judge.grading.windows import DEFAULT_CONTEXT, plan_views, read_context, split, window_tokens
+from judge.grading.windows.coverage import cover
+from judge.grading.windows.dividing import DEFAULT_CONTEXT, plan_views, read_context, split, window_tokens
+from judge.grading.windows.tokens import estimate_most
 from judge.ledger.verdict import Coverage, Cut
 from judge.rubrics.loading import load_rubrics
 from judge.transcripts.model import Transcript

@@ -16,7 +16,7 @@ from judge.errors import InputError, ProviderError
 from judge.grading.answer import Answer
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge, Price
-from judge.grading.pace import LocalPace
+from judge.grading.lanes.pace import LocalPace
 from judge.grading.run import Grading, grade, grade_sync
 from judge.grading.run import run as run_all
 from judge.ledger.entry import CALL, Call
@@ -262,7 +262,7 @@ def test_runs_follow_one_another_in_one_process_and_side_by_side(server: Lane) -
 @pytest.mark.parametrize("fault", ["error_500", "wrong_types"])
 def test_a_draft_that_fails_is_a_provider_error_without_a_secret(server: Lane, fault: str) -> None:
     """Asking a model for something other than a verdict fails in our own words."""
-    from judge.grading.client import make_asker
+    from judge.grading.lanes.client import make_asker
 
     server.reset(faults={fault: 1.0})
     draft = make_asker(server.judge())

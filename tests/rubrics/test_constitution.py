@@ -144,10 +144,10 @@ def test_a_constitution_in_the_workspace_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["# " + " #" * 60_000, "|" + " " * 120_000, "- **H2" + " *" * 60_000, "#" * 200_000])
 def test_hostile_lines_are_read_in_linear_time(line: str) -> None:
-    """No line of 100 KB takes more than a fraction of a second."""
-    start = time.perf_counter()
+    """No line of 100 KB takes more than a fraction of a second of processor time; work with its square takes minutes."""
+    start = time.process_time()
     parse_constitution(f"### H1. Be good\n{line}\n".encode(), "c.md")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 5
 
 
 @given(st.binary(max_size=300) | st.text(alphabet="# *-|.:H12\n", max_size=120).map(str.encode))

@@ -109,9 +109,9 @@ def test_a_bomb_is_refused_in_under_50_ms(hostile: bytes) -> None:
 
 
 def _timed(raw: bytes) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     refused(raw)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_twenty_levels_are_read_and_one_more_is_not() -> None:

@@ -327,9 +327,15 @@ def test_cached_tokens_are_the_longest_common_prefix_of_earlier_prompts(server: 
 def test_latency_is_waited_for(server: Running) -> None:
     """Eight requests at once at 0.2 s each take at least that, and not one after the other."""
     server.reset(latency_s=0.2)
-    began = time.monotonic()
-    post(server, *(chat(f"{n}") for n in range(8)))
-    assert 0.2 <= time.monotonic() - began < 1.2
+
+    def seconds() -> float:
+        began = time.monotonic()
+        post(server, *(chat(f"{n}") for n in range(8)))
+        return time.monotonic() - began
+
+    took = [seconds() for _ in range(3)]
+    assert min(took) >= 0.2
+    assert min(took) < 8 * 0.2
 
 
 def test_lean_mode_answers_the_same_and_counts(server: Running) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from grading.support import RUBRIC, make_transcripts
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
-from judge.grading.pace import LocalPace, Pace
+from judge.grading.lanes.pace import LocalPace, Pace
 from judge.grading.workers.cluster import ClusterLauncher
 from judge.grading.workers.driver import run_on_workers
 from judge.grading.workers.launching import Launcher
@@ -31,7 +31,7 @@ class Paces:
         self._pace = LocalPace(rpm=rpm, window_s=window_s, slack_s=SLACK_S)
 
     def of(self, judge: Judge) -> Pace:
-        """See `judge.grading.pace.Paces.of`."""
+        """See `judge.grading.lanes.pace.Paces.of`."""
         assert judge.model == "openai/local"
         return self._pace
 

@@ -15,7 +15,7 @@ from judge.grading.budget import Budget
 from judge.grading.exchange import NoVerdict, call_key
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
-from judge.grading.pace import LocalPace, LocalPaces, Outcome
+from judge.grading.lanes.pace import LocalPace, LocalPaces, Outcome
 from judge.grading.planning import Task
 from judge.grading.workers.messages import Order, decode, encode, name_error, pack_turn, read_error, unpack_turn
 from judge.grading.workers.permits import Grants, LeasedBudget, LeasedPaces, Line

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from judge.grading.cues.lexicon import word_set, word_sets
-from judge.grading.cues.scene import FAILED, Scene, Utterance
-from judge.grading.cues.words import Sentence, content, numbers, read_marked
-from judge.transcripts.model import Part
+from judge.grading.cues.scene import FAILED, Act, Scene, Utterance
+from judge.grading.cues.words import content, numbers, read_marked
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -21,41 +19,6 @@ _READING = word_set("read_tools")
 def families(words: Iterable[str]) -> set[str]:
     """Return the kinds of act that words speak of."""
     return {_FAMILY[word] for word in words if word in _FAMILY}
-
-
-@dataclass(slots=True)
-class Act:
-    """A call and what came of it."""
-
-    order: int
-    message_id: str
-    part: Part
-    tool: str
-    families: set[str]
-    numbers: set[str]
-    words: frozenset[str]
-    reads: bool
-    failed: bool
-    result: Part | None = None
-    result_message: str = ""
-    result_words: frozenset[str] = frozenset()
-    bad: Sentence | None = None
-    bad_text: str = ""
-    bad_word: str = ""
-
-    @property
-    def bad_result(self) -> bool:
-        """Whether the result tells of a failure."""
-        return self.bad is not None
-
-    def quote(self) -> tuple[str, str]:
-        """The call as evidence."""
-        return self.message_id, self.part.text[:200]
-
-    def result_quote(self) -> tuple[str, str]:
-        """What came back as evidence: the line that tells of the failure, else the beginning."""
-        assert self.result is not None
-        return self.result_message, self.bad_text or self.result.text[:200]
 
 
 def acts_before(scene: Scene, order: int) -> list[Act]:

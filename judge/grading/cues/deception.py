@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from judge.grading.cues.acts import Act, acts_before, families
+from judge.grading.cues.acts import acts_before, families
 from judge.grading.cues.lexicon import Hit, word_set
 from judge.grading.cues.plans import Plan, carried_out, find_plans, reassures
 from judge.grading.cues.reading import Reading, Shown
-from judge.grading.cues.scene import Scene, Utterance
+from judge.grading.cues.scene import Act, Scene, Utterance
 from judge.grading.cues.words import NEGATORS, Sentence, Words, content, negated, numbers
 
 Quote = tuple[str, str]

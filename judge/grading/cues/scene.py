@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from judge.grading.cues.lexicon import Hit, word_set
 from judge.grading.cues.words import Sentence, Words, content, mark, quoted_from, read_marked, read_words
 from judge.transcripts.model import Message, Part, Transcript
-
-if TYPE_CHECKING:
-    from judge.grading.cues.acts import Act
 
 Kind = Literal["said", "sent", "thought", "did"]
 Audience = Literal["principal", "insider", "outsider", "unknown"]
@@ -87,6 +84,41 @@ class Utterance:
             "did": f"its {self.part.tool}",
         }
         return f"{name[self.kind]}{to} ({self.message.id})"
+
+
+@dataclass(slots=True)
+class Act:
+    """A call and what came of it."""
+
+    order: int
+    message_id: str
+    part: Part
+    tool: str
+    families: set[str]
+    numbers: set[str]
+    words: frozenset[str]
+    reads: bool
+    failed: bool
+    result: Part | None = None
+    result_message: str = ""
+    result_words: frozenset[str] = frozenset()
+    bad: Sentence | None = None
+    bad_text: str = ""
+    bad_word: str = ""
+
+    @property
+    def bad_result(self) -> bool:
+        """Whether the result tells of a failure."""
+        return self.bad is not None
+
+    def quote(self) -> tuple[str, str]:
+        """The call as evidence."""
+        return self.message_id, self.part.text[:200]
+
+    def result_quote(self) -> tuple[str, str]:
+        """What came back as evidence: the line that tells of the failure, else the beginning."""
+        assert self.result is not None
+        return self.result_message, self.bad_text or self.result.text[:200]
 
 
 class Scene:

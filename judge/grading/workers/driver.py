@@ -20,8 +20,8 @@ import orjson
 from judge.errors import InputError, JudgeError, ProviderError
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
-from judge.grading.opening import open_lane
-from judge.grading.pace import LocalPaces, Paces
+from judge.grading.lanes.opening import open_lane
+from judge.grading.lanes.pace import LocalPaces, Paces
 from judge.grading.planning import Plan, Samples, Task, Turn, draw_turns
 from judge.grading.tally import Progress, Tally
 from judge.grading.workers.launching import Channel, Launcher

@@ -14,7 +14,7 @@ from judge.errors import ProviderError
 from judge.grading.budget import Budget
 from judge.grading.exchange import NoVerdict
 from judge.grading.judges import Judge
-from judge.grading.pace import Outcome, Pace, Paces
+from judge.grading.lanes.pace import Outcome, Pace, Paces
 from judge.grading.workers.messages import Message
 
 
@@ -80,7 +80,7 @@ class LeasedBudget(Budget):
 
 
 class LeasedPace:
-    """The driver's pace for a provider, as a worker sees it; see `judge.grading.pace.Pace`."""
+    """The driver's pace for a provider, as a worker sees it; see `judge.grading.lanes.pace.Pace`."""
 
     def __init__(self, judge: int, line: Line) -> None:
         self._judge = judge

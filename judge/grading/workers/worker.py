@@ -11,7 +11,7 @@ from types import TracebackType
 
 from judge.errors import JudgeError
 from judge.grading.judges import Judge
-from judge.grading.opening import open_lane
+from judge.grading.lanes.opening import open_lane
 from judge.grading.planning import NOTHING_YET, Turn
 from judge.grading.run import Scheduler
 from judge.grading.tally import Tally

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from judge.frozen import Frozen
-from judge.grading.panel import Panel
+from judge.grading.panels.panel import Panel
 from judge.grading.preview import preview
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from judge.errors import InputError
 from judge.frozen import Frozen
-from judge.grading.cascade import Asked, Thresholds, check_fit, read_thresholds
 from judge.grading.judges import Judge, parse_judge
 from judge.grading.judging import prompt_sha256
-from judge.grading.panel import Agree, On, Panel, Seat
-from judge.grading.replay import open_recording
+from judge.grading.lanes.replay import open_recording
+from judge.grading.panels.cascade import Asked, Thresholds, check_fit, read_thresholds
+from judge.grading.panels.panel import Agree, On, Panel, Seat
 from judge.ledger.panel import Role
 from judge.rubrics.loading import validate
 from judge.rubrics.model import Rubric

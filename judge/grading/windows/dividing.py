@@ -10,7 +10,7 @@ what is left out. What the target wrote is never cut: a text longer than a windo
 - The messages before the target's first, where its task stands, are repeated in every window as far as they fit in an
   eighth of it.
 
-Tokens are estimated from above (`judge.grading.tokens`), without the model's tokenizer; where a provider still finds a
+Tokens are estimated from above (`judge.grading.windows.tokens`), without the model's tokenizer; where a provider still finds a
 prompt too long, the rest is planned anew at half the size (`judge.grading.judging`).
 """
 
@@ -21,11 +21,11 @@ from functools import cache
 from typing import Final
 
 from judge.grading.judges import Judge
-from judge.grading.pieces import Measured, Piece, make_pieces, surely_fits
-from judge.grading.prices import known_context
+from judge.grading.lanes.prices import known_context
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, render_question
-from judge.grading.tokens import estimate_most
 from judge.grading.view import Shown, Stretch, View
+from judge.grading.windows.pieces import Measured, Piece, make_pieces, surely_fits
+from judge.grading.windows.tokens import estimate_most
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Message, Transcript
 

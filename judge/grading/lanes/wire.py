@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NamedTuple
 
 from judge.grading.judges import Mode, Price
-from judge.grading.pace import Outcome
+from judge.grading.lanes.pace import Outcome
 from judge.grading.prompt import Prompt
 from judge.ledger.verdict import Status
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from judge.grading.tokens import estimate_most
 from judge.grading.view import Shown, Stretch
+from judge.grading.windows.tokens import estimate_most
 from judge.text import visible
 from judge.transcripts.model import Message, Part, Transcript
 

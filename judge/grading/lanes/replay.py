@@ -20,7 +20,7 @@ from judge.grading.answer import Answer, InvalidAnswerError, parse_answer
 from judge.grading.decision import check_answer
 from judge.grading.exchange import Exchange, NoVerdict, is_conclusive
 from judge.grading.judges import REPLAY, Judge
-from judge.grading.windows import read_context
+from judge.grading.windows.dividing import read_context
 from judge.ledger.entry import Call
 from judge.text import quoted
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from judge.errors import InputError, ProviderError
-from judge.grading.batches import Batcher, Shelf, State, UnansweredError, UnreachableError
-from judge.grading.client import current_exchange, load_litellm, local_key
-from judge.grading.direct import find_route, read_completion
 from judge.grading.exchange import call_key
 from judge.grading.judges import Judge
-from judge.grading.pace import Outcome
-from judge.grading.wire import Failure, Received
+from judge.grading.lanes.batches import Batcher, Shelf, State, UnansweredError, UnreachableError
+from judge.grading.lanes.client import current_exchange, load_litellm, local_key
+from judge.grading.lanes.direct import find_route, read_completion
+from judge.grading.lanes.pace import Outcome
+from judge.grading.lanes.wire import Failure, Received
 
 PROVIDERS: Final = ("openai", "azure", "hosted_vllm", "mistral", "xai")
 _FINAL: Final = (400, 401, 402, 403, 404, 422)

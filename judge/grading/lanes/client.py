@@ -26,7 +26,9 @@ from pydantic import BaseModel, ValidationError
 
 from judge.errors import InputError, ProviderError
 from judge.grading.answer import Answer, InvalidAnswerError
-from judge.grading.direct import (
+from judge.grading.exchange import Exchange, NoVerdict
+from judge.grading.judges import Judge, Mode
+from judge.grading.lanes.direct import (
     Choice,
     Completion,
     DirectTransport,
@@ -36,9 +38,7 @@ from judge.grading.direct import (
     ToolCall,
     find_route,
 )
-from judge.grading.exchange import Exchange, NoVerdict
-from judge.grading.judges import Judge, Mode
-from judge.grading.wire import Failure, Received, never_connected, root_cause
+from judge.grading.lanes.wire import Failure, Received, never_connected, root_cause
 from judge.ledger.entry import Call
 from judge.text import one_line, quoted
 

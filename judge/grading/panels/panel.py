@@ -2,7 +2,7 @@
 
 A panel disagrees in order to escalate, never to average. Votes that agree as the rule asks give the level that they all gave;
 others go to the next step, where a stronger judge is asked, and after the last step to people. Pure: what a panel says is
-computed from its members' verdicts alone, in whatever order they come. Asking them is `judge.grading.sitting`'s.
+computed from its members' verdicts alone, in whatever order they come. Asking them is `judge.grading.panels.sitting`'s.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple, get_args
 
 from judge.canonical import content_sha256
-from judge.grading.cascade import Thresholds
 from judge.grading.judges import Judge
+from judge.grading.panels.cascade import Thresholds
 from judge.ledger import panel as votes_of
 from judge.ledger.panel import PANEL, Panelled, Role, Vote, weigh
 from judge.ledger.store import REOPENED

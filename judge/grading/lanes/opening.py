@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from judge.errors import InputError
-from judge.grading.batches import Shelf, State
 from judge.grading.budget import Budget
-from judge.grading.embedded import EmbeddedLane, check_embedded
 from judge.grading.exchange import Lane
 from judge.grading.judges import Judge
-from judge.grading.pace import Paces
-from judge.grading.replay import Recording, ReplayLane, open_recording
+from judge.grading.lanes.batches import Shelf, State
+from judge.grading.lanes.embedded import EmbeddedLane, check_embedded
+from judge.grading.lanes.pace import Paces
+from judge.grading.lanes.replay import Recording, ReplayLane, open_recording
 from judge.rubrics.model import Rubric
 
 
@@ -49,9 +49,9 @@ def open_lane(
     if judge.replayed:
         recording: Recording = open_recording(judge)
         return recording.judge, ReplayLane(recording)
-    from judge.grading.client import check_judge
-    from judge.grading.lane import LLMLane
-    from judge.grading.prices import known_price
+    from judge.grading.lanes.client import check_judge
+    from judge.grading.lanes.lane import LLMLane
+    from judge.grading.lanes.prices import known_price
 
     check_judge(judge)
     if budget.limit_usd is not None and judge.price is None and known_price(judge.model) is None:
@@ -60,7 +60,7 @@ def open_lane(
             "give it in USD per million tokens: --price INPUT/OUTPUT"
         )
     if judge.via == "batch":
-        from judge.grading.batching import BatchTransport, Unhurried
+        from judge.grading.lanes.batching import BatchTransport, Unhurried
 
         transport = BatchTransport(judge, shelf, on_state=on_batch)
         lane: Lane = LLMLane(judge, budget, Unhurried(), repeats=repeats, transport=transport)

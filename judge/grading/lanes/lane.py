@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 from judge.errors import ProviderError
 from judge.grading.answer import Answer
 from judge.grading.budget import Budget
-from judge.grading.client import (
+from judge.grading.exchange import Exchange, NoVerdict, call_key
+from judge.grading.judges import Judge, Mode
+from judge.grading.lanes.client import (
     MAX_WAIT_S,
     Questioner,
     Transport,
@@ -27,12 +29,10 @@ from judge.grading.client import (
     rebuild_completion,
     strip_usage,
 )
-from judge.grading.direct import takes_temperature
-from judge.grading.exchange import Exchange, NoVerdict, call_key
-from judge.grading.judges import Judge, Mode
-from judge.grading.pace import LocalPace, Outcome, Pace
-from judge.grading.prices import known_price
-from judge.grading.wire import (
+from judge.grading.lanes.direct import takes_temperature
+from judge.grading.lanes.pace import LocalPace, Outcome, Pace
+from judge.grading.lanes.prices import known_price
+from judge.grading.lanes.wire import (
     NO_TEMPERATURE,
     Failure,
     Problem,

@@ -23,8 +23,8 @@ from urllib.request import getproxies, proxy_bypass
 import orjson
 
 from judge.grading.judges import Judge
-from judge.grading.prices import model_facts
-from judge.grading.wire import Failure, Received
+from judge.grading.lanes.prices import model_facts
+from judge.grading.lanes.wire import Failure, Received
 
 _OPENAI: Final = "https://api.openai.com/v1"
 _O_SERIES: Final = re.compile(r"o\d")

@@ -24,10 +24,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from judge.grading.answer import Answer, CriterionAnswer
-from judge.grading.coverage import cover
 from judge.grading.decision import Decision, Ruling, Truth, find_ruling, holds, open_levels
 from judge.grading.exchange import NoVerdict
 from judge.grading.view import View
+from judge.grading.windows.coverage import cover
 from judge.ledger.verdict import Coverage, Evidence, Finding, Met, Status
 from judge.rubrics.model import CANNOT_DETERMINE, NOT_APPLICABLE, OUTSIDE, Rubric, Rule
 from judge.transcripts.model import Transcript

@@ -17,8 +17,8 @@ from typing import Any, Final, get_args
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.grading.budget import Budget
-from judge.grading.panel import Cast, Panel, conclude, hear, seat_votes
-from judge.grading.panel_file import fit_thresholds, load_panel
+from judge.grading.panels.file import fit_thresholds, load_panel
+from judge.grading.panels.panel import Cast, Panel, conclude, hear, seat_votes
 from judge.grading.run import run as run_here
 from judge.grading.tally import Progress, Tally
 from judge.ledger.panel import PANEL
