@@ -6,7 +6,7 @@ somebody says about a case was said without having seen any. What the pages show
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -89,15 +89,18 @@ class Desk:
             raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such case in this ledger.")
         return found
 
-    def order(self, session: Session) -> list[str]:
-        """Return the keys of all cases in the order in which this person sees them; a rater's is drawn once and kept."""
-        cases = self.queue.cases()
+    def order(self, session: Session, cases: Mapping[str, Case]) -> list[str]:
+        """Return the keys of these cases in the order in which this person sees them; a rater's is drawn once and kept.
+
+        The cases are the caller's, as the queue gave them once: asked again it may give more.
+        """
         if session.mode == "read":
             return list(cases)
         rater = str(session.rater)
         known = self._orders.get(rater)
         if known is None or len(known) != len(cases):  # cases come, none goes
-            known = self._orders[rater] = [case.key for case in draw_order(rater, cases)]
+            known = [case.key for case in draw_order(rater, cases)]
+            self._orders[rater] = known
         return known
 
     def read(self, case: Case) -> Reading | None:

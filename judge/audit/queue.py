@@ -11,6 +11,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -187,7 +188,12 @@ class Queue:
 
     def _stamp_labels(self) -> dict[Path, Stamp]:
         files = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
-        return {path: ((seen := path.stat()).st_mtime_ns, seen.st_size) for path in files}
+        found: dict[Path, Stamp] = {}
+        for path in files:
+            with suppress(FileNotFoundError):  # taken away since it was listed
+                seen = path.stat()
+                found[path] = seen.st_mtime_ns, seen.st_size
+        return found
 
     def _know(self, stamp: Mapping[Path, Stamp]) -> Known:
         for path, state in stamp.items():
