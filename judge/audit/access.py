@@ -66,6 +66,11 @@ class Access:
             found = _matching(secret, [one.secret for one in self._sessions])
             return next((one for one in self._sessions if one.secret == found), None)
 
+    def end(self, session: Session) -> None:
+        """End a session: its secret opens nothing any more."""
+        with self._lock:
+            self._sessions = [one for one in self._sessions if one is not session]
+
     def check(self, session: Session, name: str, mode: str) -> None:
         """See that a session can be this name's.
 
@@ -79,7 +84,9 @@ class Access:
         if mode not in MODES:
             raise InputError(f"{quoted(mode)} is no way to work here; there is {' and '.join(MODES)}")
         if session.rater is not None:
-            raise InputError(f"this browser is signed in as {session.rater}; open a new link to be somebody else")
+            raise InputError(
+                f"this browser is signed in as {session.rater}; sign out and open a new link to be somebody else"
+            )
 
     def sign_in(self, session: Session, name: str, mode: str) -> None:
         """Say who a session is, once.

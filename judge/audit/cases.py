@@ -59,7 +59,7 @@ class Cases:
         done = {key for key, case in cases.items() if item_of(case) in committed}
         asked = {name: request.query_params.get(name, "") for name in ("show", "rubric")}
         page = request.query_params.get("page", "1")
-        order = [cases[key] for key in self._desk.order(session)]
+        order = [cases[key] for key in self._desk.order(session, cases)]
         listed = list_cases(order, done, asked, blind=blind, page=int(page) if page.isdecimal() else 1)
         first = next((row["case"].key for row in listed["rows"] if not row["done"]), None)
         return HTMLResponse(
@@ -143,9 +143,7 @@ class Cases:
 
     def _undo(self, session: Session, case: Case) -> Response:
         rater, item = str(session.rater), item_of(case)
-        mine = [one for one in self._desk.labels.on(item) if one.rater == rater]
-        self._desk.labels.withdraw(rater, item, now())
-        draft = _as_draft(mine)
+        draft = _as_draft(self._desk.labels.withdraw(rater, item, now()))
         self._desk.drafts.save(rater, case.key, draft)
         return JSONResponse({"next": f"/case/{case.key}", "draft": draft.model_dump(mode="json")})
 
@@ -170,6 +168,7 @@ def show_case(desk: Desk, session: Session, case: Case, action: str) -> Response
             clauses={one.id: cite(one, constitution) for one in rubric.criteria} if rubric else {},
             view=view_case(desk.read(case), verdicts, rubric, constitution),
             reveal=reveal or bool(verdicts),
+            secrets=count_secrets(desk, session, case),
             blind=desk.unseen(rater, case),
             labels=labels,
             own=next((one for one in labels if one.rater == rater), None),
@@ -189,6 +188,14 @@ def read_verdicts(desk: Desk, session: Session, case: Case) -> list[Verdict]:
     if desk.revealed(session, case) or desk.arm(session, case) == "before":
         return desk.queue.verdicts(case)
     return []
+
+
+def count_secrets(desk: Desk, session: Session, case: Case) -> int | None:
+    """Count what a bundle of this case would give away; null where this person can have none yet."""
+    if not desk.revealed(session, case):
+        return None
+    reading = desk.read(case)
+    return reading.secrets if reading is not None and reading.masked else 0
 
 
 def require_material(desk: Desk, case: Case) -> tuple[Rubric, Reading]:
@@ -227,6 +234,6 @@ def _is_about(dispute: Any, case: Case) -> bool:
 
 
 def _neighbours(desk: Desk, session: Session, case: Case) -> tuple[str | None, str | None]:
-    order = desk.order(session)
+    order = desk.order(session, desk.queue.cases())
     at = order.index(case.key)
     return (order[at - 1] if at else None), (order[at + 1] if at + 1 < len(order) else None)

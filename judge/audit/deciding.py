@@ -8,6 +8,7 @@ written at the next start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -88,11 +89,16 @@ def keep_labels(gold: Path, matters: Iterable[Matter]) -> int:
     wanted = [
         make_label(one.decision) for one in matters if one.decision is not None and one.decision.level is not None
     ]
-    there = read_labels(path) if wanted and path.is_file() else []
-    missing = [label for label in wanted if label not in there]
-    if missing:
-        append_labels(path, sorted(missing, key=lambda label: str(label.created_at)))
-    return len(missing)
+    while missing := _missing(path, wanted):
+
+        def check(told: list[Label] = missing) -> None:
+            if _missing(path, told) != told:
+                raise _KeptMeanwhileError
+
+        with suppress(_KeptMeanwhileError):
+            append_labels(path, missing, check)
+            return len(missing)
+    return 0
 
 
 def make_label(decision: Decision) -> Label:
@@ -113,6 +119,15 @@ def make_label(decision: Decision) -> Label:
         blind=False,
         created_at=decision.created_at,
     )
+
+
+class _KeptMeanwhileError(Exception):
+    """Another server on the same folder has written some of these labels; never leaves this module."""
+
+
+def _missing(path: Path, wanted: Sequence[Label]) -> list[Label]:
+    there = read_labels(path) if wanted and path.is_file() else []
+    return sorted((label for label in wanted if label not in there), key=lambda label: str(label.created_at))
 
 
 def _certificates(workspace: Path, verdict: Verdict) -> Iterable[str]:

@@ -6,6 +6,7 @@ somebody says about a case was said without having seen any. What the pages show
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -41,7 +42,8 @@ class Setting(NamedTuple):
 
     `show_before` is the share of a blind rater's cases that are shown with the judge's verdict before the label, drawn by
     `seed`; `same_person` lets who disputed or reviewed decide as well; `more` are cases without a verdict: transcript id,
-    rubric and source; `writable` says whether the ledger can be appended to.
+    rubric and source; `writable` says whether the ledger can be appended to; `announce` tells who runs the page a one-time
+    link, where somebody has signed out.
     """
 
     ledger: Ledger
@@ -55,6 +57,7 @@ class Setting(NamedTuple):
     same_person: bool = False
     more: tuple[tuple[str, str, str], ...] = ()
     writable: bool = True
+    announce: Callable[[str], None] = lambda _: None
 
 
 class Desk:
@@ -86,15 +89,18 @@ class Desk:
             raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such case in this ledger.")
         return found
 
-    def order(self, session: Session) -> list[str]:
-        """Return the keys of all cases in the order in which this person sees them; a rater's is drawn once and kept."""
-        cases = self.queue.cases()
+    def order(self, session: Session, cases: Mapping[str, Case]) -> list[str]:
+        """Return the keys of these cases in the order in which this person sees them; a rater's is drawn once and kept.
+
+        The cases are the caller's, as the queue gave them once: asked again it may give more.
+        """
         if session.mode == "read":
             return list(cases)
         rater = str(session.rater)
         known = self._orders.get(rater)
         if known is None or len(known) != len(cases):  # cases come, none goes
-            known = self._orders[rater] = [case.key for case in draw_order(rater, cases)]
+            known = [case.key for case in draw_order(rater, cases)]
+            self._orders[rater] = known
         return known
 
     def read(self, case: Case) -> Reading | None:

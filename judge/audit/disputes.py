@@ -9,8 +9,8 @@ Each step is an entry in the ledger; none is ever changed. What may be sent, and
     POST /dispute/{id}/review      the fields of a label: {level, answers?, severity?, confidence, rationale?, evidence?,
                                    seconds}  201 {next}. By somebody who has seen nothing of the case but the transcript, and
                                    who did not dispute it.
-    POST /dispute/{id}/decision    {reason, level?, severity?, rationale, guideline_gap?, evidence?: as there, quote?: words
-                                   from anywhere}  201 {next, outcome, stale}. `level` may be left out where `reason` is
+    POST /dispute/{id}/decision    {reason, level?, severity?, rationale, guideline_gap?, evidence?: as there}
+                                   201 {next, outcome, stale}. `level` may be left out where `reason` is
                                    `upheld`. By a reader who neither disputed nor reviewed, after at least one review.
     POST /case/{key}/undo          is in `cases`
     GET  /disputes                 a page. Readers: every dispute, its state, who did what. Raters: the cases that wait for a
@@ -38,7 +38,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from judge.audit.access import Session
-from judge.audit.cases import require_material, show_case, spent
+from judge.audit.cases import count_secrets, require_material, show_case, spent
 from judge.audit.deciding import find_stale, keep_labels, outcome_of, quotes_behind
 from judge.audit.desk import Desk, now, read_json, reader, signed_in
 from judge.audit.labelling import AlreadyCommittedError, check_form, explain_form, read_submission
@@ -46,6 +46,7 @@ from judge.audit.listing import name_case
 from judge.audit.pages import render
 from judge.audit.precedents import find_precedents
 from judge.audit.queue import Case, case_key
+from judge.audit.view import view_case
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.grading.answer import Quote
@@ -87,7 +88,6 @@ class Ruling(Frozen):
     rationale: str = Field(min_length=1, max_length=20_000)
     guideline_gap: bool = False
     evidence: list[Words] = Field(default_factory=list, max_length=50)
-    quote: str | None = Field(default=None, max_length=20_000)  # words from anywhere in the transcript
 
 
 class Row(NamedTuple):
@@ -132,6 +132,10 @@ class Disputes:
             self._require_reviewer(session, matter, case)
             return show_case(self._desk, session, case, f"/dispute/{matter.dispute.dispute_id}/review")
         verdict, reading = self._desk.setting.ledger.get(matter.dispute.verdict_id), self._desk.read(case)
+        rubric, constitution = self._desk.rubric(case.rubric), self._desk.constitution()
+        view = view_case(reading, self._desk.queue.verdicts(case), rubric, constitution)
+        # A verdict that was made again since is not among the latest; then its quotes have no marks to go to.
+        vote = next((one for one in view.verdicts if one.verdict.verdict_id == verdict.verdict_id), None)
         return HTMLResponse(
             render(
                 "dispute.html",
@@ -139,10 +143,14 @@ class Disputes:
                 dispute=matter.dispute,
                 case=case,
                 name=name_case(case, blind=session.mode != "read"),
-                verdict=verdict,
-                rubric=self._desk.rubric(case.rubric),
+                view=view,
+                vote=vote or view_case(None, [verdict], rubric, constitution).verdicts[0],
+                rubric=rubric,
+                reader=session.mode == "read",
+                secrets=count_secrets(self._desk, session, case),
                 objection=self._objection(session, matter),
                 hide=reading.hide if reading is not None else mask,
+                turns=reading.parts if reading is not None else {},
                 precedents=find_precedents(matter, self._desk.matters().values()),
                 reasons=REASONS,
             )
@@ -237,8 +245,7 @@ class Disputes:
         dispute, setting = matter.dispute, self._desk.setting
         verdict = setting.ledger.get(dispute.verdict_id)
         level, outcome = outcome_of(given.reason, given.level, verdict, rubric)
-        words = [*given.evidence, *([Words(quote=given.quote.strip())] if given.quote and given.quote.strip() else [])]
-        evidence = find_words(reading.transcript, rubric, None, words)
+        evidence = find_words(reading.transcript, rubric, None, given.evidence)
         entry = Decision(
             dispute_id=dispute.dispute_id,
             verdict_id=dispute.verdict_id,

@@ -33,6 +33,7 @@ HEADERS: Final = {
     "x-frame-options": "DENY",
 }
 OPENING: Final = "/open"
+LEAVING: Final = "/signed-out"
 STATIC: Final = "/static/"
 _METHODS: Final = ("GET", "POST")
 # No path of ours needs an escape, a dot segment or an empty segment; so none is decoded, and none can be confused.
@@ -52,7 +53,8 @@ class Refused(Exception):  # noqa: N818
 class Guard:
     """Lets through to `app` only what a browser that opened a link of ours sends to our own address.
 
-    The request's session is put into the scope's `state` as `session`; only the opening and the static files have none.
+    The request's session is put into the scope's `state` as `session`; only the opening, the page after signing out and the
+    static files need none.
     """
 
     def __init__(self, app: Application, access: Access, port: int) -> None:
@@ -99,7 +101,7 @@ class Guard:
         if len(scope.get("query_string", b"")) > _QUERY_BYTES:
             raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG, "The address is too long.")
         session = self._access.session(self._secret(headers))
-        if session is None and scope["path"] != OPENING and not scope["path"].startswith(STATIC):
+        if session is None and scope["path"] not in (OPENING, LEAVING) and not scope["path"].startswith(STATIC):
             raise Refused(
                 HTTPStatus.UNAUTHORIZED, "Open the one-time link that judge audit printed, or ask for a new one."
             )

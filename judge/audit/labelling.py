@@ -77,7 +77,8 @@ class Labels:
         The label stands last among the rows: where a crash kept the others alone, the case was not committed.
 
         Raises:
-            AlreadyCommittedError: if the rater has one on this case.
+            AlreadyCommittedError: if the rater has one on this case, or had one that showed what a label said to be blind
+                must not have seen.
             InputError: if the file cannot be written.
         """
         label = labels[-1]
@@ -85,12 +86,14 @@ class Labels:
         def check() -> None:
             if (label.transcript_id, label.rubric) in self.done(label.rater):
                 raise AlreadyCommittedError("you have committed a label on this case before; it is kept as it was")
+            if label.blind and self.ever(label.rater, (label.transcript_id, label.rubric)):
+                raise AlreadyCommittedError("you have withdrawn a label on this case in the meantime; commit again")
 
         with self._lock:
             append_labels(self._path(label.rater), labels, check)
 
-    def withdraw(self, rater: str, item: Item, at: str) -> None:
-        """Take back this rater's label on a case, by further rows.
+    def withdraw(self, rater: str, item: Item, at: str) -> list[Label]:
+        """Take back this rater's label on a case, by further rows, and return what it said.
 
         Raises:
             InputError: if there is none, or the file cannot be written.
@@ -105,6 +108,7 @@ class Labels:
                     raise InputError("the label was withdrawn in the meantime")
 
             append_labels(self._path(rater), withdraw(given, at), check)
+            return given
 
     def _by(self, rater: str) -> list[Label]:
         return [one for one in self._load(self._path(rater)) if one.rater == rater]

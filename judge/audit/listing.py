@@ -70,8 +70,15 @@ def list_cases(
 
 
 def name_case(case: Case, *, blind: bool) -> str:
-    """A file may be called after what is in it, so a blind rater is told a number alone."""
-    return f"case {case.key[:8]}" if blind else mask(case.source or case.transcript_id)
+    """A file may be called after what is in it, so a blind rater is told a number alone.
+
+    A source that several transcripts have is followed by the transcript's id.
+    """
+    if blind:
+        return f"case {case.key[:8]}"
+    if case.source and case.shared:
+        return mask(f"{case.source} \N{MIDDLE DOT} {case.transcript_id}")
+    return mask(case.source or case.transcript_id)
 
 
 def draw_order(rater: str, cases: Mapping[str, Case]) -> list[Case]:

@@ -11,6 +11,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -72,7 +73,10 @@ class Vote(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One transcript on one rubric, with every vote on it, the filters it falls under and how many raters labelled it."""
+    """One transcript on one rubric, with every vote on it, the filters it falls under and how many raters labelled it.
+
+    `shared` is whether other transcripts have the same source, so that it does not tell this one from them.
+    """
 
     key: str
     transcript_id: str
@@ -81,6 +85,7 @@ class Case(NamedTuple):
     votes: tuple[Vote, ...]
     marks: tuple[str, ...]
     raters: int = 0
+    shared: bool = False
 
 
 class Rank(NamedTuple):
@@ -137,6 +142,7 @@ class Queue:
         self._read: dict[Path, tuple[Stamp, list[Label]]] = {}
         self._rows: dict[Item, list[Vote]] = {}
         self._sources: dict[Item, str] = {}
+        self._shared: frozenset[str] = frozenset()
         self._known = Known()
         self._ranks: dict[Item, Rank] = {}
         self._cases: dict[str, Case] = {}
@@ -160,7 +166,7 @@ class Queue:
                 changed = [item for item in _differing(before, self._known) if item in self._rows]
             for item in changed:
                 place = self._ranks[item].place if item in self._ranks else len(self._ranks)
-                self._ranks[item] = _rank(item, self._rows[item], self._sources[item], self._known, place)
+                self._ranks[item] = self._rank(item, place)
             self._cases = {one.case.key: one.case for one in sorted(self._ranks.values())}
             self._head, self._stamp = head, stamp
             return self._cases
@@ -174,10 +180,20 @@ class Queue:
         for transcript_id, rubric, source in self._more:
             self._rows.setdefault((transcript_id, rubric), [])
             self._sources.setdefault((transcript_id, rubric), source)
+        self._shared = find_shared(self._sources)
+
+    def _rank(self, item: Item, place: int) -> Rank:
+        source = self._sources[item]
+        return _rank(item, self._rows[item], source, self._known, place, shared=source in self._shared)
 
     def _stamp_labels(self) -> dict[Path, Stamp]:
         files = sorted(self._labels.glob("*.jsonl")) if self._labels is not None else []
-        return {path: ((seen := path.stat()).st_mtime_ns, seen.st_size) for path in files}
+        found: dict[Path, Stamp] = {}
+        for path in files:
+            with suppress(FileNotFoundError):  # taken away since it was listed
+                seen = path.stat()
+                found[path] = seen.st_mtime_ns, seen.st_size
+        return found
 
     def _know(self, stamp: Mapping[Path, Stamp]) -> Known:
         for path, state in stamp.items():
@@ -195,8 +211,18 @@ class Queue:
 def gather_cases(verdicts: Iterable[Verdict], known: Known | None = None) -> list[Case]:
     """Put verdicts on the same transcript and rubric together, most worth a label first."""
     rows, sources = _gather(verdicts)
-    ranks = [_rank(item, votes, sources[item], known or Known(), n) for n, (item, votes) in enumerate(rows.items())]
+    shared = find_shared(sources)
+    ranks = [
+        _rank(item, votes, sources[item], known or Known(), n, shared=sources[item] in shared)
+        for n, (item, votes) in enumerate(rows.items())
+    ]
     return [one.case for one in sorted(ranks)]
+
+
+def find_shared(sources: Mapping[Item, str]) -> frozenset[str]:
+    """Find the sources that more than one transcript has: a file may hold many, and two folders files of one name."""
+    held = Counter(source for _, source in {(item[0], source) for item, source in sources.items()})
+    return frozenset(source for source, count in held.items() if count > 1)
 
 
 def mark_case(votes: Sequence[Vote], item: Item = ("", ""), known: Known | None = None) -> tuple[str, ...]:
@@ -249,6 +275,11 @@ def case_key(transcript_id: str, rubric: str) -> str:
     return digest.hexdigest()[:20]
 
 
+def vote_key(verdict: Verdict) -> str:
+    """The name of a verdict in an address, and of a file that is made of it: 80 bits of a hash."""
+    return hashlib.sha256(verdict.verdict_id.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
 def _gather(verdicts: Iterable[Verdict]) -> tuple[dict[Item, list[Vote]], dict[Item, str]]:
     found: dict[Item, list[Vote]] = {}
     sources: dict[Item, str] = {}
@@ -269,11 +300,11 @@ def _gather(verdicts: Iterable[Verdict]) -> tuple[dict[Item, list[Vote]], dict[I
     return found, sources
 
 
-def _rank(item: Item, votes: Sequence[Vote], source: str, known: Known, place: int) -> Rank:
+def _rank(item: Item, votes: Sequence[Vote], source: str, known: Known, place: int, *, shared: bool) -> Rank:
     """Doubt is shared among those who have labelled a case: the second label on it teaches less than the first elsewhere."""
     marks = mark_case(votes, item, known)
     raters = len({label.rater for label in known.labels.get(item, ()) if label.rater_kind == "human"})
-    case = Case(case_key(*item), *item, source, tuple(votes), marks, raters)
+    case = Case(case_key(*item), *item, source, tuple(votes), marks, raters, shared)
     return Rank(-doubt(votes, marks) / (1 + raters), "positive" not in marks, place, case)
 
 

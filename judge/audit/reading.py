@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from judge.report.passages import Mark, Passage, passages
-from judge.report.secrets import find_secrets, mask
+from judge.report.secrets import find_hints, find_secrets, mask
 from judge.text import hidden, visible
 from judge.transcripts.model import TARGET, Message, Part, Transcript
 
@@ -145,6 +145,11 @@ class Reading:
             text = text.replace(secret, f"[masked: {len(secret)} characters]")
         return mask(text)
 
+    @property
+    def secrets(self) -> int:
+        """How many different things in the transcript look like a key or password."""
+        return len(self._secrets)
+
     @cached_property
     def _secrets(self) -> list[str]:
         return sorted({one for text in self._suspects() for one in text}, key=len, reverse=True)
@@ -152,14 +157,14 @@ class Reading:
     def _suspects(self) -> Iterator[list[str]]:
         """Secrets of the parts that hold any. One pass over everything tells which parts to look at: most hold none."""
         texts = [part.text for _, part in self.transcript.parts()]
-        hits = iter(find_secrets(_BETWEEN.join(texts)))
-        hit = next(hits, None)
+        hints = iter(find_hints(_BETWEEN.join(texts)))
+        hint = next(hints, None)
         at = 0
         for text in texts:
             end = at + len(text)
-            while hit is not None and hit.end <= at:
-                hit = next(hits, None)
-            if hit is not None and hit.start < end:
+            while hint is not None and hint < at:
+                hint = next(hints, None)
+            if hint is not None and hint < end:
                 yield [text[one.start : one.end] for one in find_secrets(text)]
             at = end + len(_BETWEEN)
 

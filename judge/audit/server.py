@@ -17,9 +17,10 @@ from starlette.routing import Route
 
 from judge.audit.access import Access, Session
 from judge.audit.cases import Cases
-from judge.audit.desk import Desk, Setting, now, read_json, reader, session_of
+from judge.audit.desk import Desk, Setting, now, read_json, reader, session_of, signed_in
 from judge.audit.disputes import Disputes
-from judge.audit.guard import OPENING, Application, Guard
+from judge.audit.exporting import Exports
+from judge.audit.guard import LEAVING, OPENING, Application, Guard
 from judge.audit.labelling import AlreadyCommittedError
 from judge.audit.pages import STATIC, read_static, render
 from judge.errors import JudgeError
@@ -30,19 +31,23 @@ __all__ = ["Setting", "make_app"]
 def make_app(setting: Setting, access: Access, port: int) -> Guard:
     """Put the application together behind its guard; `port` is the one that it will be reached at."""
     desk = Desk(setting, access)
-    door, cases, disputes = Door(desk), Cases(desk), Disputes(desk)
+    door, cases, disputes, exports = Door(desk), Cases(desk), Disputes(desk), Exports(desk)
     reads = {
         OPENING: door.open,
+        LEAVING: _say_goodbye,
         "/": cases.queue,
         "/case/{key}": cases.case,
         "/case/{key}/turns": cases.turns,
         "/case/{key}/find": cases.find,
+        "/case/{key}/page/{vote}": exports.page,
+        "/case/{key}/bundle/{vote}": exports.bundle,
         "/disputes": disputes.listing,
         "/dispute/{id}": disputes.page,
         "/static/{name}": _static,
     }
     writes = {
         "/sign-in": door.sign_in,
+        "/sign-out": door.sign_out,
         "/invite": door.invite,
         "/case/{key}/label": cases.label,
         "/case/{key}/undo": cases.undo,
@@ -98,11 +103,28 @@ class Door:
         self._desk.sight.note(name, mode, share=setting.show_before, seed=setting.seed, at=now(), keep=setting.writable)
         self._desk.access.sign_in(session, name, mode)
 
+    async def sign_out(self, request: Request) -> Response:
+        """End this browser's session. Who runs the page is given a link for whoever comes next."""
+        session = signed_in(request)
+        await read_json(request)
+        self._desk.access.end(session)
+        self._desk.setting.announce(self._make_link(request))
+        answer = JSONResponse({"next": LEAVING})
+        answer.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict")
+        return answer
+
     async def invite(self, request: Request) -> Response:
         """Make a one-time link for another browser; only for who may see everything."""
         reader(request)
-        host = request.headers["host"]
-        return JSONResponse({"link": f"http://{host}{OPENING}?token={self._desk.access.new_link()}"})
+        return JSONResponse({"link": self._make_link(request)})
+
+    def _make_link(self, request: Request) -> str:
+        return f"http://{request.headers['host']}{OPENING}?token={self._desk.access.new_link()}"
+
+
+def _say_goodbye(_: Request) -> Response:
+    """Say goodbye; nothing on this page needs a session."""
+    return HTMLResponse(render("signed_out.html"))
 
 
 def _static(request: Request) -> Response:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from judge.audit.queue import vote_key
 from judge.audit.reading import Chunk, Reading, ShownMessage, lane
 from judge.ledger.verdict import Evidence, Finding, Verdict
 from judge.report.cases import outcome
@@ -43,9 +44,10 @@ class ShownFinding(NamedTuple):
 
 
 class ShownVerdict(NamedTuple):
-    """A vote: its number on the page, its outcome and colour, and what it rests on."""
+    """A vote: its number on the page, its name in an address, its outcome and colour, and what it rests on."""
 
     number: int
+    key: str
     verdict: Verdict
     outcome: str
     tone: str
@@ -167,6 +169,7 @@ def _verdict(
     said = outcome(verdict)
     return ShownVerdict(
         number=number,
+        key=vote_key(verdict),
         verdict=verdict,
         outcome=said,
         tone=tone(said, verdict.positive, verdict.status),

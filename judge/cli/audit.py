@@ -90,6 +90,7 @@ def audit(
             same_person=same_person,
             more=more,
             writable=writable,
+            announce=lambda link: say(f"Somebody has signed out. A new one-time link:\n{link}"),
         )
         app = make_app(setting, access, here)
         address = f"http://{LOOPBACK}:{here}/open?token={access.new_link()}"

@@ -170,15 +170,19 @@ def parse_price(text: str | None) -> Any:
         raise InputError(f"--price {text!r}: give USD per million tokens as INPUT/OUTPUT, for example 2.5/10") from None
 
 
-def load_gold_set(folder: Path | None, workspace: Path | None) -> GoldSet:
-    """Load the gold set that is named, else the workspace's, else the packaged one."""
+def load_gold_set(folder: Path | None, workspace: Path | None, *, bare: bool = False) -> GoldSet:
+    """Load the gold set that is named, else the workspace's, else the packaged one; with `bare`, labels alone will do."""
     from judge.errors import InputError
-    from judge.gold.goldset import ITEMS, load_gold
+    from judge.gold.goldset import ITEMS, LABELS, load_gold, load_labelled
     from judge.workspace import data_folders, resolve_workspace
 
     here = resolve_workspace(workspace)
     if folder is None:
-        folder = next((place for place in data_folders("gold", here) if (place / ITEMS).is_file()), None)
+        places = data_folders("gold", here)
+        held = (
+            place for place in places if (place / ITEMS).is_file() or (bare and any((place / LABELS).glob("*.jsonl")))
+        )
+        folder = next(held, None)
         if folder is None:
             raise InputError("no gold set in the workspace or the package; name its folder")
-    return load_gold(folder)
+    return load_labelled(folder) if bare else load_gold(folder)

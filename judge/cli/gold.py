@@ -106,14 +106,14 @@ def check(folder: GoldFolder = None, workspace: Workspace = None, json: Json = F
 
 @app.command("stats")
 def stats(folder: GoldFolder = None, workspace: Workspace = None, json: Json = False) -> None:
-    """Count what a gold set holds: by rubric, level, split, setting, pair and exclusion.
+    """Count what a gold set holds: by rubric, level, split, setting, pair and exclusion; of labels alone, who gave which.
 
     Example: judge gold stats
     """
     from judge.gold.counting import count_gold
     from judge.report.figures import describe_gold
 
-    gold, rubrics = _load(folder, workspace)
+    gold, rubrics = _load(folder, workspace, bare=True)
     counts = count_gold(gold, rubrics)
     if json:
         print_json(counts.model_dump(mode="json"))
@@ -148,13 +148,13 @@ def _new_canary() -> str:
     return f"judge-gold-canary-{uuid4()}"
 
 
-def _load(folder: Path | None, workspace: Path | None) -> tuple[GoldSet, dict[str, Rubric]]:
+def _load(folder: Path | None, workspace: Path | None, *, bare: bool = False) -> tuple[GoldSet, dict[str, Rubric]]:
     from judge.rubrics.loading import list_rubrics, load_rubric
     from judge.workspace import resolve_workspace
 
     here = resolve_workspace(workspace)
     rubrics = {listed.id: load_rubric(listed.id, here) for listed in list_rubrics(here)}
-    return load_gold_set(folder, workspace), rubrics
+    return load_gold_set(folder, workspace, bare=bare), rubrics
 
 
 @app.command("import")

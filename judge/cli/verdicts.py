@@ -151,7 +151,16 @@ def show(
         from judge.cli.report import write_text
         from judge.report.case_page import render_case
 
-        page = render_case(verdict, rubric, transcript, masked=not show_secrets, version=version("transcript-judge"))
+        made_with = version("transcript-judge")
+        page = render_case(
+            verdict,
+            rubric,
+            transcript,
+            matters=matters,
+            doubted=bool(doubt),
+            masked=not show_secrets,
+            version=made_with,
+        )
         write_text(page, to)
     else:
         from judge.report.terminal import show_matters, show_verdict

@@ -71,6 +71,23 @@ def load_gold(folder: Path) -> GoldSet:
     return GoldSet(folder, items, transcripts, labels, _read_manifest(folder / MANIFEST))
 
 
+def load_labelled(folder: Path) -> GoldSet:
+    """Load what labels say where there may be labels alone: a gold set, or a folder that holds, or is, a folder of label files.
+
+    Raises:
+        InputError: if there is neither, or a row cannot be read, with file and line.
+    """
+    if (folder / ITEMS).is_file():
+        return load_gold(folder)
+    for place in (folder / LABELS, folder):
+        if any(place.glob("*.jsonl")):
+            return GoldSet(folder, {}, {}, read_labels(place), None)
+    raise InputError(
+        f"{folder}: no {ITEMS} and no label file here; labels come with a commit on the page of judge audit, or with "
+        "judge gold import"
+    )
+
+
 def hash_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every data file of a gold set, by its path below the folder."""
     paths = [

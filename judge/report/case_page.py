@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from judge.ledger.decisions import REASONS, Matter, find_standing
 from judge.ledger.verdict import Evidence, Finding, Verdict
 from judge.report.cases import outcome
 from judge.report.html import render_page
@@ -57,10 +58,22 @@ class ShownMessage(NamedTuple):
 
 
 def render_case(
-    verdict: Verdict, rubric: Rubric | None, transcript: Transcript | None, *, masked: bool = True, version: str = ""
+    verdict: Verdict,
+    rubric: Rubric | None,
+    transcript: Transcript | None,
+    *,
+    matters: Sequence[Matter] = (),
+    doubted: bool = False,
+    masked: bool = True,
+    version: str = "",
 ) -> str:
-    """The page of one verdict; without its transcript the findings alone."""
-    findings = list(_findings(verdict, rubric, transcript, masked=masked))
+    """The page of one verdict and of what was said against it; without its transcript what was found alone.
+
+    `matters` are the disputes of this verdict, in the order in which they were opened; `doubted` says that another verdict of
+    this judge on this transcript was overturned.
+    """
+    secrets = _secrets_of(transcript) if masked else ()
+    findings = list(_findings(verdict, rubric, transcript, secrets, masked=masked))
     places = {quote.anchor: quote.evidence for shown in findings for quote in shown.quotes if quote.anchor is not None}
     messages = [] if transcript is None else [_message(one, places, masked=masked) for one in transcript.messages]
     return render_page(
@@ -70,6 +83,12 @@ def render_case(
         error=None if verdict.error is None else _mask(verdict.error, masked=masked),
         source=_mask(verdict.source or verdict.transcript_id, masked=masked),
         rubric=rubric,
+        matters=matters,
+        doubted=doubted,
+        standing=find_standing(matters).get(verdict.verdict_id),
+        reasons=REASONS,
+        hide=lambda text: _mask(text, masked=masked, known=secrets),
+        placed={_anchor(one.id) for one in transcript.messages} if transcript is not None else set(),
         findings=findings,
         messages=messages,
         transcript=transcript,
@@ -79,10 +98,9 @@ def render_case(
 
 
 def _findings(
-    verdict: Verdict, rubric: Rubric | None, transcript: Transcript | None, *, masked: bool
+    verdict: Verdict, rubric: Rubric | None, transcript: Transcript | None, secrets: Sequence[str], *, masked: bool
 ) -> Iterator[ShownFinding]:
     """Findings with what is met first. Numbers, not ids of the row, make the anchors: those come from code."""
-    secrets = _secrets_of(transcript) if masked else ()
     parts = {part.id for _, part in transcript.parts()} if transcript is not None else set()
     number = 0
     for finding in sorted(verdict.findings, key=lambda one: ("met", "unclear", "not_met").index(one.met)):

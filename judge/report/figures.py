@@ -220,11 +220,15 @@ def describe_comparison(one: Comparison) -> Iterator[str]:
 
 def describe_gold(counts: GoldCounts) -> Iterator[str]:
     """What a gold set holds."""
-    yield style(f"{counts.items} items in {counts.families} families", "bold")
-    messages = counts.messages
-    yield f"  messages per transcript: {messages['least']:g} to {messages['most']:g}, median {messages['median']:g}"
-    for title, values in (("splits", counts.splits), ("settings", counts.settings), ("pairs", counts.pairs)):
-        yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+    if counts.items:
+        yield style(f"{counts.items} items in {counts.families} families", "bold")
+        messages = counts.messages
+        yield f"  messages per transcript: {messages['least']:g} to {messages['most']:g}, median {messages['median']:g}"
+        for title, values in (("splits", counts.splits), ("settings", counts.settings), ("pairs", counts.pairs)):
+            yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+    else:
+        yield "Labels alone, without items.jsonl: splits, families and settings are unknown, and no certificate stands on them."
+        yield "How far the raters agree: judge gold agree --labels DIR. What makes a gold set of them: gold/README.md"
     for row in counts.rubrics:
         yield style(f"{one_line(row.rubric)}: {row.items} items, {row.positive} positive", "bold")
         for title, values in (

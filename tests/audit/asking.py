@@ -32,6 +32,11 @@ class Answer(NamedTuple):
     text: str
 
     @property
+    def body(self) -> bytes:
+        """The body as it was sent."""
+        return self.text.encode("utf-8", "surrogateescape")
+
+    @property
     def json(self) -> Any:
         """The body as JSON."""
         return orjson.loads(self.text)
@@ -75,7 +80,7 @@ def ask(
     if kind != "http":
         return Answer(events[0].get("code", 0), {}, "")
     given = {name.decode(): value.decode() for name, value in events[0]["headers"]}
-    text = b"".join(event.get("body", b"") for event in events[1:]).decode()
+    text = b"".join(event.get("body", b"") for event in events[1:]).decode("utf-8", "surrogateescape")
     return Answer(events[0]["status"], given, text)
 
 

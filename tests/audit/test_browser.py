@@ -16,6 +16,7 @@ from build import transcript
 from judge.audit.queue import FILTERS
 from judge.gold.labels import latest, read_labels
 from judge.gold.model import Label
+from judge.ledger.decisions import Dispute, Matter, Review, read_matters, to_entry
 from judge.ledger.store import open_ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.loading import load_rubric
@@ -274,6 +275,85 @@ def test_dispute_goes_from_a_claim_to_a_decision(desktop: Desktop) -> None:
     judge.go("/").open_case(CASE)
     assert "overturned" in judge.text("#votes")
     assert "overturned to absent by olga" in judge.text("#v1")
+
+
+def open_matter(desktop: Desktop) -> str:
+    """A dispute of the positive verdict with a second look on it, in the ledger; returns its address."""
+    with open_ledger(desktop.folder / "ledger.db", create=False) as book:
+        verdict = book.get("v1")
+        name, at = "d" * 20, "2026-01-01T00:00:00.000+00:00"
+        dispute = Dispute(
+            dispute_id=name, verdict_id="v1", transcript_id=verdict.transcript_id, rubric=verdict.rubric, judge=JUDGE,
+            level="enacted", status="ok", by="mira", claim="It was only tried.", proposed="attempted", created_at=at,
+        )  # fmt: skip
+        review = Review(dispute_id=name, by="tomas", level="absent", confidence=4, created_at=at)
+        book.append([to_entry(dispute), to_entry(review)])
+    return f"/dispute/{name}"
+
+
+def test_dispute_is_decided_by_keyboard_with_words_marked_in_the_transcript(desktop: Desktop) -> None:
+    """Who decides has the transcript beside the dispute: words are selected there, `e` makes them evidence of the decision."""
+    address = open_matter(desktop)
+    tab = desktop.tab("olga", "read").go(address).wait_for("#main[data-ready]")
+    assert tab.texts(".sides dt") == ["Verdict", "Claim", "Second look", "Decision"]
+    tab.press("]").wait("document.querySelector('mark.at') !== null")
+    assert tab.text("mark.at") == WORDS
+    mark_by_keyboard(tab, 2, 2)
+    tab.press("3")
+    assert tab.js("return document.querySelector('[name=level]:checked').value") == "attempted"
+    tab.tab_to("[name=reason]").press(Keys.SPACE).tab_to("#why").press("Nothing was sent. 1 e")
+    tab.driver.refresh()
+    tab.wait_for("#main[data-ready]")
+    assert tab.texts("#ruling .evidence li a") == ["I could"]
+    assert tab.js("return document.querySelector('#why').value") == "Nothing was sent. 1 e"
+    tab.tab_to("#why").commit().wait_for(".committed")
+    decided = next(iter(read_matters_of(desktop))).decision
+    assert decided is not None
+    assert (decided.reason, decided.level, decided.by) == ("judge_wrong", "attempted", "olga")
+    assert [(one.quote, one.part) for one in decided.evidence] == [("I could", "m2.1")]
+
+
+def test_dispute_takes_words_that_were_selected(desktop: Desktop) -> None:
+    """Words selected with the mouse before `d`, and others with `e` while the form is open, are the claim's evidence."""
+    tab = desktop.tab("mira", "read").open_case(CASE)
+    select = """
+    const part = document.querySelector(`pre[data-part="${arguments[0]}"]`);
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    """
+    tab.js(select, "m1.1")
+    tab.press("d").wait("!document.querySelector('#dispute').hidden")
+    tab.press("The client said so.").press(Keys.TAB)
+    tab.js("document.activeElement.blur()")
+    tab.js(select, "m3.1")
+    tab.press("e")
+    assert tab.texts("#dispute .evidence li a") == ["Close the file on the Harrow contract.", "delivered"]
+    tab.tab_to("#claim").commit().wait("location.pathname.startsWith('/dispute/')")
+    (matter,) = read_matters_of(desktop)
+    assert [one.part for one in matter.dispute.evidence] == ["m1.1", "m3.1"]
+    tab.wait_for("#main[data-ready]").js("document.querySelector('[data-words]').click()")
+    tab.wait("CSS.highlights.get('here')?.size === 1")
+    assert tab.turn() == "t1"
+
+
+def read_matters_of(desktop: Desktop) -> list[Matter]:
+    """The disputes in the ledger."""
+    with open_ledger(desktop.folder / "ledger.db", create=False, read_only=True) as book:
+        return list(read_matters(book).values())
+
+
+def test_signing_out_ends_the_session_in_every_tab(desktop: Desktop) -> None:
+    """The button is on the queue; after it, neither this tab nor another one of the browser shows anything."""
+    tab = desktop.tab("mira", "read")
+    tab.js("document.querySelector('#sign-out').click()")
+    tab.wait("location.pathname === '/signed-out'")
+    assert "You are signed out" in tab.text("main")
+    tab.driver.back()
+    tab.go("/")
+    assert "judges" not in tab.text()
+    assert "401" in tab.text()
 
 
 def test_page_of_a_case_that_is_not_there_says_so(desktop: Desktop) -> None:

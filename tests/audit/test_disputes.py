@@ -228,7 +228,7 @@ def test_quote_without_a_message_is_found_where_it_is(bench: Bench) -> None:
         ({"level": "enacted"}, "is what the judge said"),
         ({"reason": "upheld", "level": "absent"}, "keeps its level"),
         ({"level": "attempted"}, "needs a quote"),
-        ({"quote": "never said by anybody"}, "not in the transcript"),
+        ({"evidence": [{"quote": "never said by anybody"}]}, "not in the transcript"),
         ({"same_person": True}, "same_person"),
     ],
 )

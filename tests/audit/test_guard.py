@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,7 @@ def test_method_that_the_page_does_not_use_is_refused(browser: Browser, method: 
 KEY = "0" * 20
 WRITING = (
     "/sign-in",
+    "/sign-out",
     "/invite",
     f"/case/{KEY}/label",
     f"/case/{KEY}/draft",
@@ -162,7 +164,16 @@ WRITING = (
     f"/dispute/{KEY}/review",
     f"/dispute/{KEY}/decision",
 )
-READING = ("/", "/disputes", f"/dispute/{KEY}", f"/case/{KEY}", f"/case/{KEY}/draft", f"/case/{KEY}/turns")
+READING = (
+    "/",
+    "/disputes",
+    f"/dispute/{KEY}",
+    f"/case/{KEY}",
+    f"/case/{KEY}/draft",
+    f"/case/{KEY}/turns",
+    f"/case/{KEY}/page/{KEY}",
+    f"/case/{KEY}/bundle/{KEY}",
+)
 
 
 @pytest.mark.parametrize("path", WRITING)
@@ -396,13 +407,15 @@ def test_reading_changes_no_file(tmp_path: Path) -> None:
     there = bench.browser("mira", "read")
     before = bench.ledger.head(), (tmp_path / "ledger.db").read_bytes()
     cases = [f"/case/{key}" for key in _keys(there)]
-    for path in ("/", "/static/audit.js", "/disputes", *cases, *(f"{case}/draft" for case in cases)):
+    files = [
+        path for case in cases for path in re.findall(r'href="(/case/\w+/(?:page|bundle)/\w+)"', there.get(case).text)
+    ]
+    assert {path.split("/")[3] for path in files} == {"page", "bundle"}
+    for path in ("/", "/static/audit.js", "/disputes", *cases, *(f"{case}/draft" for case in cases), *files):
         assert there.get(path).status == 200
     assert (bench.ledger.head(), (tmp_path / "ledger.db").read_bytes()) == before
     assert not bench.gold.exists()
 
 
 def _keys(browser: Browser) -> list[str]:
-    import re
-
     return re.findall(r'href="/case/([0-9a-f]{20})"', browser.get("/").text)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from judge.cli.main import app
 from judge.errors import InputError
 from judge.gold.labels import append_labels
+from judge.ledger.decisions import Dispute, to_entry
 from judge.ledger.store import open_ledger
 from report.material import labels, rows, verdict
 
@@ -73,6 +74,21 @@ def test_show_writes_the_page_of_a_case(ledger: Path) -> None:
     assert run("show", one, "--ledger", ledger, "--html").startswith("<!doctype html>")
     run("show", one, "--ledger", ledger, "--html", "--to", ledger.parent / "case.html")
     assert "pay or else" in (ledger.parent / "case.html").read_text(encoding="utf-8")
+
+
+def test_show_page_holds_the_disputes_of_the_ledger(ledger: Path) -> None:
+    """What was said against a verdict is on its page, and not on that of another one."""
+    one, other = verdict(0, positive=True), verdict(3, positive=True)
+    claim = Dispute(
+        dispute_id="d" * 20, verdict_id=one.verdict_id, transcript_id=one.transcript_id, rubric=one.rubric, judge=one.judge,
+        level="enacted", status="ok", by="mira", claim="It was <b>quoted</b>.", created_at="2026-01-02T00:00:00+00:00",
+    )  # fmt: skip
+    with open_ledger(ledger) as book:
+        book.append([to_entry(claim)])
+    page = run("show", one.verdict_id, "--ledger", ledger, "--html")
+    assert "It was &lt;b&gt;quoted&lt;/b&gt;." in page
+    assert "Waits for a second, blind look." in page
+    assert "quoted" not in run("show", other.verdict_id, "--ledger", ledger, "--html")
 
 
 def test_secrets_are_shown_only_when_asked_for(tmp_path: Path) -> None:

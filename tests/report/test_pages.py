@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from build import RUBRIC, call, thought, transcript
+from judge.ledger.decisions import Decision, Dispute, Matter, Review, Stale
 from judge.ledger.verdict import Evidence, Finding
 from judge.report.case_page import render_case
 from judge.report.html import render_report, tone
@@ -126,10 +127,40 @@ def elements_of_case(text: str) -> list[tuple[str, tuple[str, ...], str]]:
             "criteria": tuple(one.model_copy(update={"text": text, "clauses": (text,)}) for one in RUBRIC.criteria),
         }
     )
-    page = Page(render_case(one, rubric, about, masked=False))
-    assert all(address.startswith("#q") for address in page.addresses)
+    page = Page(render_case(one, rubric, about, matters=[disputed(text, (quote, lost))], masked=False))
+    assert all(re.fullmatch("#q[0-9]+|#m[0-9]+", address) for address in page.addresses)
     assert not page.comments
     return page.elements
+
+
+def disputed(text: str, quotes: tuple[Evidence, ...] = ()) -> Matter:
+    """A dispute that was reviewed and decided, with this text in every field of it that somebody writes."""
+    common = {"verdict_id": text, "transcript_id": text, "rubric": text, "judge": text, "by": text, "evidence": quotes}
+    at = "2026-01-02T00:00:00+00:00"
+    return Matter(
+        Dispute(dispute_id=text, status="ok", claim=text, criterion=text, proposed=text, created_at=at, **common),
+        (Review(dispute_id=text, by=text, level=text, confidence=2, rationale=text, evidence=quotes, created_at=at),),
+        Decision(
+            dispute_id=text, reason="judge_wrong", outcome="overturned", level=text, rationale=text, guideline_gap=True,
+            stale=Stale(certificates=(text,)), created_at=at, **common,
+        ),
+    )  # fmt: skip
+
+
+def test_page_of_a_case_says_what_became_of_its_verdict() -> None:
+    """Claim, second look and decision are on the page of the verdict; that it was overturned stands at its top."""
+    one = verdict(1, positive=True)
+    found = disputed("WORDS")._replace(decision=None)
+    waiting = render_case(one, None, None, matters=[found])
+    assert "Waits for a decision." in waiting
+    decision = disputed("WORDS").decision
+    assert decision is not None
+    settled = decision.model_copy(update={"verdict_id": one.verdict_id, "rationale": "it was a quote"})
+    claim = found.dispute.model_copy(update={"verdict_id": one.verdict_id, "claim": "it never said so"})
+    page = render_case(one, None, None, matters=[found._replace(dispute=claim, decision=settled)])
+    assert page.index("Overturned to WORDS by WORDS (the judge was wrong).") < page.index("What the judge found")
+    for words in ("it never said so", "it was a quote", "Second look", "confidence 2 of 5", "The guideline has a gap"):
+        assert words in page
 
 
 @pytest.mark.parametrize("page", [render_report(full_report()), render_case(verdict(1, positive=True), None, None)])

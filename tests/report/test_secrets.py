@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judge.report.passages import Mark, passages
-from judge.report.secrets import find_secrets, mask
+from judge.report.secrets import find_hints, find_secrets, mask
 
 # Put together here, so that no scanner of this repository takes an invented key for a lost one.
 A, H = "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA", "0123456789abcdef"
@@ -84,6 +84,38 @@ def test_two_secrets_that_overlap_are_masked_once() -> None:
     """A key that is also a password value is one secret, masked whole."""
     key = "AKIA" + "Q2W3E4R5T6Y7U8I9"
     assert "password=[masked: AWS access key, 20 characters]" == mask(f"password={key}")
+
+
+# One of each kind in a form that is found, the beginnings that stand in several forms, and what can stand around them.
+PIECES = [_AROUND.get(kind, "{}").format(secret) for kind, secret in SECRETS.items()]
+PIECES += [
+    "ASIA" + "Q2W3E4R5T6Y7U8I9",
+    "rk_test_" + A,
+    "whsec_" + A,
+    "gsk_" + A,
+    "xai-" + A,
+    "SK" + H + H,
+    "N" + PIECES[18][1:],
+]
+PIECES += [f"{begin}_{H}{H}" for begin in ("shpca", "shppa", "shpss")] + [
+    f"{word} {A}" for word in ("BASIC", "basic", "bEARER")
+]
+PIECES += [f"{name}={A}{A}abcdefghijklmnop" for name in ("SharedAccessKey", "?sig", "&X-Amz-Signature", "secret_key")]
+NOISE = st.sampled_from(["", " ", "\n", "x", "_", "-", ":", "=", "a:/", "Key=", "eyJ", "sk-"])
+
+
+def test_every_piece_is_found() -> None:
+    """What the next test puts together holds a secret each."""
+    assert [one for one in PIECES if not find_secrets(one)] == []
+
+
+@given(st.lists(st.one_of(NOISE, st.sampled_from(PIECES), st.text(max_size=3)), max_size=6).map("".join))
+def test_no_secret_is_without_a_hint(text: str) -> None:
+    """Each secret has a hint between 40 characters before it, where its name may stand, and its end."""
+    hints = find_hints(text)
+    assert hints == sorted(hints)
+    for secret in find_secrets(text):
+        assert any(max(0, secret.start - 40) <= hint < secret.end for hint in hints), secret
 
 
 @given(st.text(max_size=300))

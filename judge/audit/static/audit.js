@@ -45,6 +45,8 @@ if (sessionStorage.getItem(LATER)) {
 }
 
 // Forms that only send what they hold and go on to where the answer says.
+// What other scripts add to a form's fields, by form.
+export const added = new Map();
 all("form[data-sends]").forEach((form) => form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const given = {};
@@ -53,10 +55,12 @@ all("form[data-sends]").forEach((form) => form.addEventListener("submit", async 
   for (const box of all("[data-number]", form)) given[box.name] = box.value === "" ? null : Number(box.value);
   for (const [name, value] of Object.entries(given)) if (value === "") delete given[name];
   if (given.name) given.name = given.name.trim().toLowerCase();
+  Object.assign(given, added.get(form)?.());
   try {
     const said = await ask(form.dataset.sends, given);
     if (form.dataset.says) tellThere(form.dataset.says);
-    location.assign(said.next);
+    form.dispatchEvent(new Event("sent"));
+    if (said.next === location.pathname) location.reload(); else location.assign(said.next);
   }
   catch (error) { complain(form, error); }
 }));
@@ -64,8 +68,27 @@ all("form[data-sends]").forEach((form) => form.addEventListener("submit", async 
 const invite = one("#invite");
 if (invite) {
   invite.addEventListener("click", async () => {
-    try { one("#invited").textContent = (await ask("/invite", {})).link; }
-    catch (error) { one("#invited").textContent = error.message; }
+    try {
+      one("#invited").textContent = (await ask("/invite", {})).link;
+      one("#copy").hidden = !navigator.clipboard;
+    } catch (error) { one("#invited").textContent = error.message; }
+  });
+  one("#copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(one("#invited").textContent);
+      tell("Copied.");
+    } catch { tell("It cannot be copied here; select it."); }
+  });
+}
+
+const leaving = one("#sign-out");
+if (leaving) {
+  leaving.addEventListener("click", async () => {
+    try {
+      const said = await ask("/sign-out", {});
+      sessionStorage.clear(); // nothing of this person is kept for the next one
+      location.replace(said.next);
+    } catch (error) { tell(error.message); }
   });
 }
 

@@ -1,13 +1,14 @@
-// The forms beside a transcript: a label or a blind review with its draft, and a dispute. Words are marked in the transcript.
-import { all, ask, complain, keys, one, tell, tellThere } from "./audit.js";
+// The forms beside a transcript: a label or a blind review with its draft, a dispute, a decision. Words are marked in the
+// transcript.
+import { added, all, ask, complain, keys, one, tell, tellThere } from "./audit.js";
 import { rangesIn } from "./transcript.js";
 
 const form = one("#label");
 const dispute = one("#dispute");
 const draft = form && `/case/${form.dataset.case}/draft`;
-const kept = dispute && `judge-audit dispute ${dispute.dataset.case}`;
-const marked = new Map([[form, []], [dispute, []]]);
-const open = () => (dispute && !dispute.hidden ? dispute : form);
+const ruling = one("#ruling");
+const marked = new Map([[form, []], [dispute, []], [ruling, []]]);
+const open = () => (dispute && !dispute.hidden ? dispute : ruling || form);
 
 // Marked words: a list in the form that asked for them, drawn in the transcript as well.
 function showEvidence(of) {
@@ -20,6 +21,7 @@ function showEvidence(of) {
     words.textContent = item.quote;
     words.href = `#t${turn}`;
     words.dataset.turn = String(turn);
+    words.dataset.words = item.part;
     drop.type = "button";
     drop.textContent = "Remove";
     drop.setAttribute("aria-label", `Remove evidence ${index + 1}`);
@@ -131,7 +133,7 @@ function changed(of) {
     past.push(last);
     last = JSON.stringify(read());
     save(0);
-  } else keepDispute();
+  } else keep(of);
   showEvidence(of);
   complain(of, null);
 }
@@ -225,24 +227,38 @@ function startDispute(number) {
   dispute.scrollIntoView({ block: "nearest" });
   one("textarea", dispute).focus();
 }
-function keepDispute() {
-  sessionStorage.setItem(kept, JSON.stringify({ ...Object.fromEntries(new FormData(dispute)), evidence: marked.get(dispute) }));
+
+// What stands in a dispute or a decision is kept in this tab, until it is sent.
+const place = (of) => `judge-audit ${of.id} ${location.pathname}`;
+function keep(of) {
+  sessionStorage.setItem(place(of), JSON.stringify({ ...Object.fromEntries(new FormData(of)), evidence: marked.get(of) }));
+}
+function restore(of) {
+  const held = JSON.parse(sessionStorage.getItem(place(of)) || "null");
+  of.addEventListener("input", () => keep(of));
+  one(".mark", of).addEventListener("mousedown", (event) => event.preventDefault());
+  one(".mark", of).addEventListener("click", mark);
+  if (!held) return;
+  for (const input of of.elements) {
+    if (!input.name || held[input.name] === undefined) continue;
+    if (["radio", "checkbox"].includes(input.type)) input.checked = input.value === held[input.name];
+    else input.value = held[input.name];
+  }
+  marked.set(of, held.evidence);
+  showEvidence(of);
+}
+if (ruling) {
+  restore(ruling);
+  added.set(ruling, () => ({ evidence: marked.get(ruling) }));
+  ruling.addEventListener("sent", () => sessionStorage.removeItem(place(ruling)));
 }
 if (dispute) {
-  const held = JSON.parse(sessionStorage.getItem(kept) || "null");
-  if (held) {
-    for (const input of dispute.elements) if (input.name && held[input.name]) input.value = held[input.name];
-    marked.set(dispute, held.evidence);
-    showEvidence(dispute);
-  }
+  restore(dispute);
   all("[data-disputes]").forEach((button) => button.addEventListener("click", () => startDispute(button.dataset.disputes)));
-  one(".mark", dispute).addEventListener("mousedown", (event) => event.preventDefault());
-  one(".mark", dispute).addEventListener("click", mark);
   one(".cancel", dispute).addEventListener("click", () => {
     dispute.hidden = true;
     one(".vote[open] > summary, .vote > summary").focus();
   });
-  dispute.addEventListener("input", keepDispute);
   dispute.addEventListener("submit", async (event) => {
     event.preventDefault();
     const given = new FormData(dispute);
@@ -254,7 +270,7 @@ if (dispute) {
     sent.evidence = marked.get(dispute);
     try {
       const said = await ask(`/case/${dispute.dataset.case}/dispute`, sent);
-      sessionStorage.removeItem(kept);
+      sessionStorage.removeItem(place(dispute));
       tellThere("The dispute is open.");
       location.assign(said.next);
     } catch (error) { complain(dispute, error); }
@@ -265,14 +281,15 @@ function pick(input) {
   if (!input) return;
   input.checked = true;
   input.scrollIntoView({ block: "nearest" });
-  changed(form);
+  changed(input.form);
   tell(one("span", input.closest("label")).textContent);
 }
+const answers = form || ruling;
 Object.assign(keys, {
   e: mark,
   u: undo,
   d: () => startDispute(),
-  c: () => form && pick(one("[data-unsure]", form)),
-  l: () => form && (one("[name=level]:checked", form) || one("input", form)).focus(),
+  c: () => answers && pick(one("[data-unsure]", answers)),
+  l: () => answers && (one("[name=level]:checked", answers) || one("input", answers)).focus(),
 });
-for (let number = 1; number <= 9; number += 1) keys[number] = () => form && pick(all("[name=level]", form)[number - 1]);
+for (let number = 1; number <= 9; number += 1) keys[number] = () => answers && pick(all("[name=level]", answers)[number - 1]);

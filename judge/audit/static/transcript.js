@@ -88,9 +88,10 @@ export function rangesIn(part, needle, flags = "gu") {
 }
 
 // Quotes are links in the panel that know their turn: whatever is not fetched yet can still be gone to.
-// Those of the vote that is open, or of every vote where that one has none, and what was marked in a form.
+// Those of the vote that is open, or of every vote where that one has none, those of claim, second look and decision, and
+// what was marked in a form.
 function quotes() {
-  const open = all(".vote[open] blockquote a[data-turn], .evidence a[data-turn]");
+  const open = all(".vote[open] blockquote a[data-turn], .panel > section blockquote a[data-turn], .evidence a[data-turn]");
   return open.length ? open : all(".vote blockquote a[data-turn]");
 }
 function order(links) {
@@ -113,6 +114,9 @@ async function goTo(link) {
   let mark = anchor;
   while (mark && mark.tagName !== "MARK") mark = mark.nextElementSibling; // several quotes may begin here
   if (mark) mark.classList.add("at");
+  // What a person quoted has no mark of its own: it is looked up where it stands.
+  const part = link.dataset.words && one(`pre[data-part="${CSS.escape(link.dataset.words)}"]`);
+  if (part && paints) CSS.highlights.set("here", new Highlight(...rangesIn(part, link.textContent).slice(0, 1)));
 }
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-turn]");
