@@ -131,4 +131,4 @@ def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task
 
 def count_characters(transcript: Transcript) -> int:
     """Return the characters of all that a transcript says."""
-    return sum(len(part.text) for _, part in transcript.parts())
+    return sum([len(part.text) for message in transcript.messages for part in message.parts])
