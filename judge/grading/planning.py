@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from judge.grading.exchange import call_key
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
 from judge.grading.tally import Tally
@@ -30,6 +31,8 @@ class Task(NamedTuple):
     rubric: Rubric
     judge: Judge
     sample: int
+    characters: int = 0  # of the transcript
+    begun: bool = False  # an earlier run was given answers for it that did not come to a verdict
 
 
 class Plan(NamedTuple):
@@ -42,9 +45,10 @@ class Plan(NamedTuple):
     def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
         """Every task, those of one transcript and one judge together: their prompts begin alike."""
         for transcript in transcripts:
+            size = count_characters(transcript)
             for judge in self.judges:
                 tasks = [
-                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
+                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample, size)
                     for rubric in self.rubrics
                     for sample in range(self._times(transcript, rubric, judge))
                 ]
@@ -80,6 +84,10 @@ class Book(Protocol):
         """See `Ledger.call`."""
         ...
 
+    def called(self, keys: Iterable[str]) -> set[str]:
+        """See `Ledger.called`."""
+        ...
+
     def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> object:
         """See `Ledger.append`."""
         ...
@@ -91,21 +99,29 @@ def draw_turns(
     """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
     turns = plan.turns(transcripts)
     while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
-        there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
         tally.drawn += sum(map(len, batch))
+        known = {} if book is None else book.statuses(task.verdict_id for tasks in batch for task in tasks)
+        settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
+        there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=settled))} if book and settled else {}
+        begun = _find_begun(book, [task for tasks in batch for task in tasks if task.verdict_id not in there], known)
         for tasks in batch:
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
             tally.found += len(found)
-            yield Turn(found, [task for task in tasks if task.verdict_id not in there])
+            todo = [task for task in tasks if task.verdict_id not in there]
+            yield Turn(found, [task._replace(begun=True) if task.verdict_id in begun else task for task in todo])
 
 
-def _settled(book: Book | None, verdict_ids: list[str], retry: Sequence[Status]) -> dict[str, Verdict]:
-    """Those verdicts that are in the ledger and are not to be asked for again."""
-    if book is None:
-        return {}
-    known = book.statuses(verdict_ids)
-    settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
-    return {verdict.verdict_id: verdict for verdict in book.verdicts(Select(verdict_id=settled))}
+def _find_begun(book: Book | None, tasks: Iterable[Task], known: Mapping[str, Status]) -> set[str]:
+    """Return those verdicts for which an earlier run was given answers that did not come to use.
+
+    An answer that led to a verdict was used: who retries such a verdict wants another answer.
+    """
+    keys = [
+        call_key(task.verdict_id, 0)
+        for task in tasks
+        if not task.judge.embedded and known.get(task.verdict_id, "error") in REOPENED
+    ]
+    return {key.partition("/")[0] for key in book.called(keys)} if book and keys else set()
 
 
 def only_seated(samples: Samples, seated: Collection[tuple[str, str]]) -> Samples:
@@ -125,7 +141,7 @@ def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task
     while tasks > 0 and chars > 0 and (turn := next(turns, None)) is not None:
         taken.append(turn)
         tasks -= len(turn)
-        chars -= count_characters(turn[0].transcript)
+        chars -= turn[0].characters
     return taken
 
 

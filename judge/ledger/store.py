@@ -181,6 +181,14 @@ class Ledger(ABC):
         )
         return read_call(found[0][1], self._place(found[0][0])) if found else None
 
+    def called(self, keys: Iterable[str]) -> set[str]:
+        """Return those of these request keys for which there is a call."""
+        found: set[str] = set()
+        for chunk in _chunks(list(keys)):
+            sql = f"SELECT key FROM entry WHERE kind = ? AND key IN ({_marks(chunk)})"  # noqa: S608
+            found.update(key for (key,) in self._query(sql, (CALL, *chunk)))
+        return found
+
     def calls(self, verdict_id: str) -> list[Call]:
         """Return the latest call of each key that begins with this verdict's id, in the order of the keys."""
         found = self._query(

@@ -29,6 +29,7 @@ class ScriptedLane:
 
     keeps_calls = True
     caches_prefixes = True
+    waits_for_place = False
     unreachable = None
 
     def __init__(self, say: Callable[[Exchange, str | None], Answer]) -> None:

@@ -106,8 +106,7 @@ class _Slot:
     grants: Grants
     channel: Channel | None = None  # null while there is no worker here
     tasks: dict[str, Task] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)  # characters of what is asked about
-    characters: int = 0
+    characters: int = 0  # of what is asked about
     ended: bool = False
 
     def has_room(self) -> bool:
@@ -119,16 +118,15 @@ class _Slot:
 
     def hold(self, tasks: Sequence[Task]) -> None:
         """Count tasks that its worker is given."""
-        size = sum(len(part.text) for _, part in tasks[0].transcript.parts())
         for task in tasks:
             self.tasks[task.verdict_id] = task
-            self.sizes[task.verdict_id] = size
-            self.characters += size
+            self.characters += task.characters
 
     def release(self, verdict_id: str) -> Task | None:
         """Take back a task that is done, or None for one that its worker was not given."""
-        self.characters -= self.sizes.pop(verdict_id, 0)
-        return self.tasks.pop(verdict_id, None)
+        task = self.tasks.pop(verdict_id, None)
+        self.characters -= 0 if task is None else task.characters
+        return task
 
     def release_all(self) -> Iterator[list[Task]]:
         """Take back what is not done, as it was handed out."""

@@ -79,6 +79,10 @@ class Spool:
         """Return the call with this key that was paid for before, or None."""
         return self._calls.get(key.partition("/")[0], {}).get(key)
 
+    def called(self, keys: Iterable[str]) -> set[str]:
+        """Return those of these keys for which there was a call before."""
+        return {key for key in keys if self.call(key) is not None}
+
     def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> None:
         """Put everything on disk, then pass it on."""
         del reopen
