@@ -3,8 +3,8 @@
 Where there is more in the making than may be asked at once, the next question is ready before an answer makes room for it.
 It must then also go out at once: when many answers arrive together, looking through all of them first would leave the
 provider idle meanwhile. So work that takes processor time (rendering a question, verifying an answer) asks for its portion,
-and gets it when there is nothing to be sent or received, or has not got any for a while. What is asked, and how fast a provider is asked, are
-none of its business.
+and gets it when there is nothing to be sent or received, or has not got any for a while. What is asked, and how fast a
+provider is asked, are none of its business.
 """
 
 from __future__ import annotations

@@ -177,6 +177,9 @@ class LLMLane:
             except BaseException:
                 await self._budget.settle(reserved, 0.0)
                 raise
+            # The first requests may take seconds to get out, on a busy machine: they count from when they come back.
+            if self._reached:
+                self._pace.sent(ticket)
             started = time.monotonic()
             outcome, cost = Outcome("other"), None  # what holds if this is cancelled: it was sent, and may be billed
             try:
