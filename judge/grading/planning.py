@@ -10,7 +10,7 @@ from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
 from judge.grading.tally import Tally
 from judge.ledger.entry import Call, Entry
-from judge.ledger.store import REOPENED, Select
+from judge.ledger.store import REOPENED, Ledger, Outline, Select
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
@@ -21,6 +21,8 @@ _LOOK_AHEAD_CHARS = 4_000_000
 
 # How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
 Samples = int | Callable[[Transcript, Rubric, Judge], int]
+
+Wanted = Callable[[Outline], bool]
 
 
 class Task(NamedTuple):
@@ -70,22 +72,10 @@ NOTHING_YET = Turn([], [])  # what a source of turns gives when more will come, 
 
 
 class Book(Protocol):
-    """What a run keeps its results in, and looks them up in: a ledger, or what stands for one in a worker process."""
-
-    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
-        """See `Ledger.statuses`."""
-        ...
-
-    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
-        """See `Ledger.verdicts`."""
-        ...
+    """What a run keeps its results in: a ledger, or what stands for one in a worker process."""
 
     def call(self, key: str) -> Call | None:
         """See `Ledger.call`."""
-        ...
-
-    def called(self, keys: Iterable[str]) -> set[str]:
-        """See `Ledger.called`."""
         ...
 
     def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> object:
@@ -94,24 +84,34 @@ class Book(Protocol):
 
 
 def draw_turns(
-    plan: Plan, transcripts: Iterable[Transcript], *, book: Book | None, retry: Sequence[Status], tally: Tally
+    plan: Plan,
+    transcripts: Iterable[Transcript],
+    *,
+    book: Ledger | None,
+    retry: Sequence[Status],
+    tally: Tally,
+    wanted: Wanted | None = None,
 ) -> Iterator[Turn]:
-    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
+    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time.
+
+    `wanted` is told of each verdict that is in the ledger, and says whether it is to be read; by default all are.
+    """
     turns = plan.turns(transcripts)
     while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
         tally.drawn += sum(map(len, batch))
-        known = {} if book is None else book.statuses(task.verdict_id for tasks in batch for task in tasks)
-        settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
-        there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=settled))} if book and settled else {}
-        begun = _find_begun(book, [task for tasks in batch for task in tasks if task.verdict_id not in there], known)
+        known = {} if book is None else book.outlines(task.verdict_id for tasks in batch for task in tasks)
+        settled = {verdict_id: outline for verdict_id, outline in known.items() if outline.status not in retry}
+        read = tuple(verdict_id for verdict_id, outline in settled.items() if wanted is None or wanted(outline))
+        there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=read))} if book and read else {}
+        begun = _find_begun(book, [task for tasks in batch for task in tasks if task.verdict_id not in settled], known)
+        tally.found += len(settled)
         for tasks in batch:
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
-            tally.found += len(found)
-            todo = [task for task in tasks if task.verdict_id not in there]
+            todo = [task for task in tasks if task.verdict_id not in settled]
             yield Turn(found, [task._replace(begun=True) if task.verdict_id in begun else task for task in todo])
 
 
-def _find_begun(book: Book | None, tasks: Iterable[Task], known: Mapping[str, Status]) -> set[str]:
+def _find_begun(book: Ledger | None, tasks: Iterable[Task], known: Mapping[str, Outline]) -> set[str]:
     """Return those verdicts for which an earlier run was given answers that did not come to use.
 
     An answer that led to a verdict was used: who retries such a verdict wants another answer.
@@ -119,7 +119,7 @@ def _find_begun(book: Book | None, tasks: Iterable[Task], known: Mapping[str, St
     keys = [
         call_key(task.verdict_id, 0)
         for task in tasks
-        if not task.judge.embedded and known.get(task.verdict_id, "error") in REOPENED
+        if not task.judge.embedded and (task.verdict_id not in known or known[task.verdict_id].status in REOPENED)
     ]
     return {key.partition("/")[0] for key in book.called(keys)} if book and keys else set()
 

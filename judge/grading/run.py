@@ -37,6 +37,7 @@ from judge.grading.planning import (
     Samples,
     Task,
     Turn,
+    Wanted,
     draw_turns,
     only_seated,
 )
@@ -148,11 +149,13 @@ async def run(
     on_progress: Progress | None = None,
     paces: Paces | None = None,
     together: int = 1,
+    wanted: Wanted | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Yield each verdict once it is on disk, and whether it was there before.
 
     Arguments and errors as for `grade`; `paces` say how fast each provider is asked, by default without limits per minute,
-    and `together` how many rubrics share a call.
+    and `together` how many rubrics share a call. `wanted` is told of each verdict that was there before, and says whether it
+    is to be read and yielded: reading 100,000 of them takes seconds.
     """
     async with AsyncExitStack() as stack:
         rubrics, paces = tuple(rubrics), paces or LocalPaces()
@@ -176,7 +179,7 @@ async def run(
         plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
-        turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally)
+        turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally, wanted=wanted)
         async for item in scheduler.work(turns, concurrency):
             yield item
         for judge, lane in lanes:

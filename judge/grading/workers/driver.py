@@ -22,7 +22,7 @@ from judge.grading.budget import Budget
 from judge.grading.judges import Judge
 from judge.grading.lanes.opening import open_lane
 from judge.grading.lanes.pace import LocalPaces, Paces
-from judge.grading.planning import Plan, Samples, Task, Turn, draw_turns
+from judge.grading.planning import Plan, Samples, Task, Turn, Wanted, draw_turns
 from judge.grading.tally import Progress, Tally
 from judge.grading.workers.launching import Channel, Launcher
 from judge.grading.workers.messages import Message, Order, Row, pack_turn, read_error
@@ -59,6 +59,7 @@ async def run_on_workers(
     retry: Sequence[Status] = REOPENED,
     on_progress: Progress | None = None,
     paces: Callable[[], Paces] = LocalPaces,
+    wanted: Wanted | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Do what `judge.grading.run.run` does, on so many workers; `concurrency` is that of all of them together.
 
@@ -84,7 +85,7 @@ async def run_on_workers(
             repeats=len(plan.rubrics) > 1 or samples != 1,
         )
         await driver.open(order, workers)
-        async for item in driver.work(transcripts):
+        async for item in driver.work(transcripts, wanted):
             yield item
     finally:
         await driver.close()
@@ -177,11 +178,15 @@ class _Driver:
             share = order.concurrency // workers + (number < order.concurrency % workers)
             self._slots.append(_Slot(number, order.model_copy(update={"concurrency": share}), self._grant()))
 
-    async def work(self, transcripts: Iterable[Transcript]) -> AsyncIterator[tuple[Verdict, bool]]:
+    async def work(
+        self, transcripts: Iterable[Transcript], wanted: Wanted | None = None
+    ) -> AsyncIterator[tuple[Verdict, bool]]:
         """Hand out and take in until there is nothing left."""
         if self._launcher.eager:
             await self._start_all()
-        turns = draw_turns(self._plan, transcripts, book=self._ledger, retry=self._retry, tally=self._tally)
+        turns = draw_turns(
+            self._plan, transcripts, book=self._ledger, retry=self._retry, tally=self._tally, wanted=wanted
+        )
         while True:
             self._wake.clear()
             for verdict in self._hand_out(turns):

@@ -21,7 +21,7 @@ import orjson
 from judge.errors import InputError
 from judge.grading.workers.messages import Message, Row
 from judge.ledger.entry import VERDICT, Call, Entry, encode_body, to_entry
-from judge.ledger.store import REOPENED, Select
+from judge.ledger.store import REOPENED
 from judge.ledger.verdict import Status, Verdict
 
 DRIVER_LOCK: Final = "driver.lock"
@@ -65,23 +65,9 @@ class Spool:
         for call in calls:
             self._calls.setdefault(call.verdict_id, {})[call.key] = call
 
-    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
-        """Nothing: the driver has looked them up."""
-        del verdict_ids
-        return {}
-
-    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
-        """Nothing: the driver has looked them up."""
-        del select
-        return iter(())
-
     def call(self, key: str) -> Call | None:
         """Return the call with this key that was paid for before, or None."""
         return self._calls.get(key.partition("/")[0], {}).get(key)
-
-    def called(self, keys: Iterable[str]) -> set[str]:
-        """Return those of these keys for which there was a call before."""
-        return {key for key in keys if self.call(key) is not None}
 
     def append(self, items: Iterable[Verdict | Call | Entry], *, reopen: Collection[Status] = REOPENED) -> None:
         """Put everything on disk, then pass it on."""
