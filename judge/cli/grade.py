@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from judge.grading.judges import Judge
     from judge.grading.lanes.pace import Paces
     from judge.grading.panels.panel import Panel
-    from judge.ledger.store import Ledger
+    from judge.ledger.store import Ledger, Outline
     from judge.ledger.verdict import Status, Verdict
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
@@ -175,6 +175,7 @@ def grade(
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
+    outcome = _Outcome()
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
@@ -189,9 +190,10 @@ def grade(
             budget=purse,
             retry=statuses,
             on_progress=follow,
+            wanted=None if json or everything or seated else outcome.wants,
         )
         try:
-            outcome = asyncio.run(_print_all(stream, json=json, everything=everything, panel=seated is not None))
+            asyncio.run(_print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
         except KeyboardInterrupt:
             # typer would end the program without a word
             waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
@@ -280,20 +282,30 @@ class _Outcome:
         self.transcripts: dict[str, set[str]] = {}
         self.total = self.missing = 0
 
-    def count(self, verdict: Verdict) -> None:
+    def count(self, verdict: Verdict | Outline) -> None:
         name = verdict.level if verdict.status == "ok" else f"no verdict: {verdict.status}"
         self.by_rubric.setdefault(verdict.rubric, Counter())[name or "?"] += 1
         self.transcripts.setdefault(verdict.rubric, set()).add(verdict.transcript_id)
         self.total += 1
         self.missing += verdict.status != "ok"
 
+    def wants(self, found: Outline) -> bool:
+        """Whether a verdict that is in the ledger will be printed; one that will not is counted here."""
+        if printed := _is_printed(found):
+            return printed
+        self.count(found)
+        return False
+
+
+def _is_printed(verdict: Verdict | Outline) -> bool:
+    return verdict.status != "ok" or bool(verdict.positive) or verdict.level == "considered"
+
 
 async def _print_all(
-    stream: AsyncIterator[tuple[Verdict, bool]], *, json: bool, everything: bool, panel: bool
-) -> _Outcome:
+    stream: AsyncIterator[tuple[Verdict, bool]], outcome: _Outcome, *, json: bool, everything: bool, panel: bool
+) -> None:
     from judge.report.terminal import describe_verdict
 
-    outcome = _Outcome()
     async for verdict, _ in stream:
         # Of a panel it is its own verdicts that count; its votes are there to be read.
         counts = not panel or verdict.panel is not None
@@ -303,9 +315,8 @@ async def _print_all(
             print_json(verdict.model_dump(mode="json"))
         elif not counts and not everything:
             continue
-        elif everything or verdict.status != "ok" or verdict.positive or verdict.level == "considered":
+        elif everything or _is_printed(verdict):
             print("\n".join(describe_verdict(verdict)))
-    return outcome
 
 
 def _summarise(outcome: _Outcome, follow: Follow, ledger: str, *, quiet: bool) -> None:
