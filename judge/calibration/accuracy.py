@@ -47,16 +47,6 @@ class Confusion(Frozen):
         return self.fp + self.tn
 
 
-class ClassFigures(Frozen):
-    """One class of several against the rest; None where the class never occurs on that side."""
-
-    category: int
-    support: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-
 def confusion(gold: ArrayLike, verdicts: ArrayLike) -> Confusion:
     """Count a judge's verdicts against gold. Both (n_items,), 0 or 1; a verdict of -1 is missing, gold never is."""
     truth, said = _binary(gold, verdicts)
@@ -166,25 +156,6 @@ def table_of(gold: ArrayLike, verdicts: ArrayLike, n_categories: int) -> Integer
         raise ValueError(f"codes must lie below {n_categories}")
     cells = np.bincount(truth[both] * n_categories + said[both], minlength=n_categories**2)
     return cells.reshape(n_categories, n_categories)
-
-
-def by_class(table: Integers) -> tuple[ClassFigures, ...]:
-    """Precision, recall and F1 of each class of a confusion table with gold in rows."""
-    found = []
-    for category in range(len(table)):
-        hit, support, given = (
-            int(v) for v in (table[category, category], table[category].sum(), table[:, category].sum())
-        )
-        found.append(
-            ClassFigures(
-                category=category,
-                support=support,
-                precision=hit / given if given else None,
-                recall=hit / support if support else None,
-                f1=2 * hit / (support + given) if support + given else None,
-            )
-        )
-    return tuple(found)
 
 
 def multiclass(

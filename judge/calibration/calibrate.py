@@ -242,7 +242,10 @@ def _score_figures(one: Matched, known: Any, groups: Any, seed: int) -> dict[str
     there = known & ~np.isnan(one.scores)
     truth, values = one.truth[there], one.scores[there]
     shared = None if groups is None or one.clusters is None else one.clusters[there]
-    found = {"auroc": scores.auroc(truth, values, clusters=shared)}
+    found = {
+        "auroc": scores.auroc(truth, values, clusters=shared),
+        "average_precision": scores.average_precision(truth, values, clusters=shared, seed=seed),
+    }
     if one.probable:
         found["brier"] = scores.brier(truth, values, clusters=shared, seed=seed)
         found["ece"] = scores.calibration_error(truth, values, clusters=shared, seed=seed)
@@ -284,7 +287,7 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
     if one.reasons:
         notes.append(f"{sum(one.reasons.values())} of {len(one.said)} items have no verdict; see bounds")
     notes += _towards_screening(acc.extremes(table)[0], clustered=one.clusters is not None)
-    notes.append("precision, F1, kappa, alpha and AC1 hold at this gold's prevalence only")
+    notes.append("precision (average precision too), F1, kappa, alpha and AC1 hold at this gold's prevalence only")
     return notes
 
 

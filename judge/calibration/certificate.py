@@ -17,16 +17,17 @@ from pydantic import Field, ValidationError
 from judge.calibration.agreement import SecondOpinion, second_opinion
 from judge.calibration.calibrate import Calibration, measure
 from judge.calibration.claims import Claims, claims_of_certificate
-from judge.calibration.gates import Gate, Needs, evaluate, not_covered
+from judge.calibration.gates import Gate, Needs, evaluate, not_covered, total_needs
 from judge.calibration.matching import Matched, binary
+from judge.calibration.multiplicity import find_member, find_parts, tell_together
 from judge.calibration.protocol import Level, Thresholds, Waiver
-from judge.calibration.records import Identity, Record, hash_answers, hash_gold, match_record
+from judge.calibration.records import Identity, Member, Record, hash_answers, hash_gold, match_record
 from judge.canonical import canonical_json, sha256_hex
 from judge.errors import InputError, IntegrityError
 from judge.frozen import Frozen
 from judge.ledger.verdict import Verdict
 
-SCHEMA: Final = "judge.certificate/1"
+SCHEMA: Final = "judge.certificate/2"
 CERTIFICATES, RECORDS = "certificates", "records"
 Decision = Literal["certified", "refused", "insufficient", "provisional"]
 _DECIMALS: Final = 6
@@ -67,7 +68,7 @@ class Scope(Frozen):
 class Certificate(Frozen):
     """A decision with everything it stands on."""
 
-    schema_: Literal["judge.certificate/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["judge.certificate/2"] = Field(default=SCHEMA, alias="schema")
     decision: Decision
     level: Level | None  # what it allows: null unless certified
     reasons: tuple[str, ...]
@@ -78,6 +79,7 @@ class Certificate(Frozen):
     gates: tuple[Gate, ...]
     figures: Calibration
     second_opinion: SecondOpinion  # the `krippendorff` library on the same ratings
+    together: tuple[Member, ...]  # all that were certified in this run, with what each of them needs to pass
     inputs: dict[str, str]  # SHA-256 of protocol, gold, verdicts and of the record
     claims: Claims
     look: int
@@ -99,11 +101,19 @@ class Issued(NamedTuple):
 
 
 def issue(record: Record) -> Certificate:
-    """Compute the certificate of a record: pure, the same bytes for the same record."""
+    """Compute the certificate of a record: pure, the same bytes for the same record.
+
+    Raises:
+        IntegrityError: if what the record says of itself among those certified with it is not what it computes to.
+    """
     one = match_record(record)
     figures = measure(one, epsilon=record.protocol.thresholds.epsilon, seed=0)
     opinion = second_opinion(_ratings_beside(one))
-    gates = evaluate(record, one, figures)
+    if find_member(record).parts != find_parts(record, one, figures, len(record.family)):
+        raise IntegrityError("family: the record needs another part of the error than it says")
+    level, together = tell_together(record, one)
+    *before, expiry = evaluate(record, one, figures, level)
+    gates = (*before, together, expiry)
     decision, reasons = decide(gates, human=one.ratings.kinds == {"human"}, unknown=record.identity.unknown())
     if opinion.agrees is False:
         decision = "refused"
@@ -114,7 +124,7 @@ def issue(record: Record) -> Certificate:
         decision=decision,
         level=protocol.level if decision == "certified" else None,
         reasons=tuple(reasons),
-        needs=_total(gate.needs for gate in gates if gate.state == "open"),
+        needs=total_needs(gate.needs for gate in gates if gate.state == "open"),
         protocol=ProtocolSummary(
             name=protocol.name,
             level=protocol.level,
@@ -129,6 +139,7 @@ def issue(record: Record) -> Certificate:
         gates=gates,
         figures=figures,
         second_opinion=opinion,
+        together=record.family,
         inputs={
             "protocol": protocol.sha256,
             "gold": hash_gold(record.items, record.ratings),
@@ -226,10 +237,29 @@ def verify_certificate(path: Path) -> Certificate:
     opened = (record.opening.protocol_sha256, record.opening.gold_sha256)
     if opened != (record.protocol.sha256, hash_gold(record.items, record.ratings)):
         raise IntegrityError(f"{beside}: protocol or labels are not those with which the split was opened")
-    again = issue(record).to_bytes()
+    try:
+        again = issue(record).to_bytes()
+    except IntegrityError as error:
+        raise IntegrityError(f"{beside}: {error}") from None
+    _check_beside(path, certificate)
     if again != data:
         raise IntegrityError(f"{path}: does not recompute: {_first_difference(data, again)}")
     return certificate
+
+
+def _check_beside(path: Path, certificate: Certificate) -> None:
+    """See that certificates of the same run that lie in the same folder tell the same of it."""
+
+    def members(one: Certificate) -> list[Member]:
+        return [member.model_copy(update={"parts": None}) for member in one.together]
+
+    for sibling in sorted(path.parent.glob("*.json")) if len(certificate.together) > 1 else ():
+        try:
+            other = Certificate.model_validate_json(sibling.read_bytes())
+        except (OSError, ValidationError):
+            continue  # another file, or one whose own verification says what is wrong with it
+        if members(other) == members(certificate) and other.together != certificate.together:
+            raise IntegrityError(f"{path}: {sibling.name} tells otherwise of what was certified in the same run")
 
 
 def read_record(path: Path) -> Record:
@@ -288,12 +318,6 @@ def _scope(record: Record, one: Matched, figures: Calibration) -> Scope:
 def _range(values: Iterable[int | None]) -> tuple[int, int] | None:
     known = [value for value in values if value is not None]
     return (min(known), max(known)) if known else None
-
-
-def _total(needs: Iterable[Needs]) -> Needs:
-    """What settles all gates: the same further items serve several of them, so the largest number of each kind."""
-    every = [each.model_dump() for each in needs]
-    return Needs(**{name: max((each[name] for each in every), default=0) for name in Needs.model_fields})
 
 
 def _short(value: str | None) -> str:

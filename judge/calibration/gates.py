@@ -8,6 +8,7 @@ open says how many further items would settle it.
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -42,6 +43,12 @@ class Needs(Frozen):
 NOTHING = Needs()
 
 
+def total_needs(needs: Iterable[Needs]) -> Needs:
+    """What settles all gates: the same further items serve several of them, so the largest number of each kind."""
+    every = [each.model_dump() for each in needs]
+    return Needs(**{name: max((each[name] for each in every), default=0) for name in Needs.model_fields})
+
+
 class Gate(Frozen):
     """One gate's outcome. `waived`: its threshold is looser than the default of the level."""
 
@@ -55,24 +62,22 @@ class Gate(Frozen):
     waived: bool = False
 
 
-def evaluate(record: Record, one: Matched, found: Calibration) -> tuple[Gate, ...]:
-    """Every gate of the protocol, in order. `one` are the record's rows, `found` the figures computed from them."""
+def evaluate(record: Record, one: Matched, found: Calibration, level: float | None = None) -> tuple[Gate, ...]:
+    """Every gate of the protocol, in order. `one` are the record's rows, `found` the figures computed from them.
+
+    `level`: of each interval; None for the protocol's own, as where nothing else was certified in the run.
+    """
     protocol, limits = record.protocol, record.protocol.thresholds
-    families = len({item.family for item in record.items})
-    enough = families >= limits.scenarios
-    wanted = limits.specificity_low
-    if protocol.target is not None:
-        implied = specificity_for_ppv(protocol.target.prevalence, 1.0, protocol.target.ppv)
-        wanted = max(wanted, implied)
+    *humans, sensitivity, specificity, repeatability = evaluate_bounds(record, one, level or protocol.interval_level)
     gates = [
         *_integrity(record, one, found),
-        *_humans(record, one),
-        _error_rate("G2", "sensitivity", record, one, 1, limits.sensitivity_low, enough),
-        _error_rate("G3", "specificity", record, one, 0, wanted, enough),
+        *humans,
+        sensitivity,
+        specificity,
         _replaces_human(record, one),
         _ceiling(found),
-        _repeatability(record, one),
-        _scenarios(one, families, limits.scenarios),
+        repeatability,
+        _scenarios(one, _families(record), limits.scenarios),
         _transport(record),
         _looks(record),
         Gate(
@@ -85,6 +90,25 @@ def evaluate(record: Record, one: Matched, found: Calibration) -> tuple[Gate, ..
     ]
     loose = set(protocol.looser())
     return tuple(gate.model_copy(update={"waived": bool(loose & _THRESHOLDS.get(gate.name, set()))}) for gate in gates)
+
+
+def evaluate_bounds(record: Record, one: Matched, level: float) -> tuple[Gate, ...]:
+    """The gates that are decided on intervals of this level: the raters', sensitivity, specificity, repeatability."""
+    protocol, limits = record.protocol, record.protocol.thresholds
+    enough = _families(record) >= limits.scenarios
+    wanted = limits.specificity_low
+    if protocol.target is not None:
+        wanted = max(wanted, specificity_for_ppv(protocol.target.prevalence, 1.0, protocol.target.ppv))
+    return (
+        *_humans(record, one, level),
+        _error_rate("G2", "sensitivity", record, one, 1, limits.sensitivity_low, enough, level),
+        _error_rate("G3", "specificity", record, one, 0, wanted, enough, level),
+        _repeatability(record, one, level),
+    )
+
+
+def _families(record: Record) -> int:
+    return len({item.family for item in record.items})
 
 
 _THRESHOLDS = {
@@ -158,7 +182,7 @@ def _polarity(one: Matched, found: Calibration) -> Gate:
     return Gate(gate="G0", name="polarity", state=state, threshold=0.0, figure=mcc, text=text)
 
 
-def _humans(record: Record, one: Matched) -> Iterable[Gate]:
+def _humans(record: Record, one: Matched, level: float) -> Iterable[Gate]:
     limits, table = record.protocol.thresholds, one.ratings
     if table.kinds != {"human"}:
         kinds = ", ".join(sorted(table.kinds))
@@ -184,7 +208,7 @@ def _humans(record: Record, one: Matched) -> Iterable[Gate]:
         needs=Needs(items=seeing),
     )
     signs = binary(table, table.codes)
-    alpha = krippendorff_alpha(signs, "nominal", clusters=one.clusters, seed=0, level=record.protocol.interval_level)
+    alpha = krippendorff_alpha(signs, "nominal", clusters=one.clusters, seed=0, level=level)
     yield _alpha(alpha, limits.alpha, limits.alpha_low)
 
 
@@ -208,9 +232,11 @@ def _alpha(alpha: Statistic, point: float, low: float) -> Gate:
     return Gate(gate="G1", name="alpha", state=state, threshold=low, figure=alpha, text=text, needs=needs)
 
 
-def _error_rate(gate: str, name: str, record: Record, one: Matched, right: int, bound: float, enough: bool) -> Gate:
+def _error_rate(
+    gate: str, name: str, record: Record, one: Matched, right: int, bound: float, enough: bool, level: float
+) -> Gate:
     """Sensitivity or specificity with missing verdicts counted as wrong, at the effective size of the families."""
-    level, among = record.protocol.interval_level, one.truth == right
+    among = one.truth == right
     hits = one.said[among] == right
     groups = np.arange(len(one.truth)) if one.clusters is None else one.clusters
     index = np.unique(groups[among], return_inverse=True)[1]
@@ -302,11 +328,11 @@ def _range(figures: Mapping[str, Statistic]) -> str:
     return f"{min(known):.3f} to {max(known):.3f}" if known else ""
 
 
-def _repeatability(record: Record, one: Matched) -> Gate:
+def _repeatability(record: Record, one: Matched, level: float) -> Gate:
     limits = record.protocol.thresholds
     repeated = (one.repeats != MISSING).sum(axis=1) >= limits.repeats
     items, positives = int(repeated.sum()), int((one.truth[repeated] == 1).sum())
-    figure = comparison.flip_rate(one.repeats[repeated], record.protocol.interval_level)
+    figure = comparison.flip_rate(one.repeats[repeated], level)
     lacking = Needs(repeats=max(0, limits.repeat_items - items), positives=max(0, limits.repeat_positives - positives))
     state: State
     text = f"{items} items judged {limits.repeats} times or more, {positives} of them positive"
@@ -319,7 +345,7 @@ def _repeatability(record: Record, one: Matched) -> Gate:
     else:
         state = "open"
         flips = round((figure.estimate or 0.0) * items)
-        more = further_items(items - flips, items, 1 - limits.flip_high, record.protocol.interval_level)
+        more = further_items(items - flips, items, 1 - limits.flip_high, level)
         lacking = Needs(repeats=more.at_this_rate or more.if_all_right)
     needs = lacking if state == "open" else Needs()
     return Gate(
@@ -369,6 +395,9 @@ def _transport(record: Record) -> Gate:
         return Gate(gate="G8", name="transport", state="open", text=text)
     shown = "; ".join(f"{name}: {', '.join(values)}" for name, values in lacking.items())
     text = f"not validated for {shown}" if lacking else "error rates are assumed to carry over to the population named"
+    who = record.identity
+    command = shlex.join(["judge", "gold", "next", "-r", who.rubric, "-m", who.judge, "--audit", "--to", "audit.jsonl"])
+    text += f"; look at new verdicts of each campaign: {command}"
     return Gate(gate="G8", name="transport", state="reported", text=text)
 
 
@@ -377,5 +406,5 @@ def _looks(record: Record) -> Gate:
     if look > planned:
         text = f"the split was opened for the {look}. time, {planned} planned: a fresh split is needed"
         return Gate(gate="G9", name="looks", state="failed", threshold=planned, text=text)
-    text = f"look {look} of {planned}; intervals at {record.protocol.interval_level:.4g}"
+    text = f"look {look} of {planned}, each with intervals at {record.protocol.interval_level:.4g}"
     return Gate(gate="G9", name="looks", state="passed", threshold=planned, text=text)

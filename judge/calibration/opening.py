@@ -20,19 +20,21 @@ from judge.ledger.store import Ledger
 KIND: Final = "opening"
 
 
-def open_split(
-    ledger: Ledger, protocol: Protocol, identity: Identity, gold: SplitGold, answers: Sequence[Answer], now: str
+def plan_opening(
+    past: Sequence[Opening],
+    protocol: Protocol,
+    identity: Identity,
+    gold: SplitGold,
+    answers: Sequence[Answer],
+    now: str,
 ) -> Opening:
-    """Log that this judge meets the labels of the split, and return the entry; `now` is ISO 8601.
+    """The opening that it is when this judge meets the labels of the split; `now` is ISO 8601. Nothing is logged yet.
 
-    The same judge with the same first answers under the same protocol, on the same labels, is the same opening, and is not
-    logged twice. Every other one that shares an item with it is an earlier look.
-
-    Raises:
-        IntegrityError: if an opening in the ledger cannot be read.
+    `past`: every opening for the rubric so far. The same judge with the same first answers under the same protocol, on the same
+    labels, is the same opening: it is given back as it was. Every other one that shares an item with it is an earlier look.
     """
     items = tuple(item.transcript_id for item in gold.items)
-    earlier = [past for past in list_openings(ledger, identity.rubric) if set(past.items) & set(items)]
+    earlier = [other for other in past if set(other.items) & set(items)]
     first = {row.transcript_id: row for row in reversed(answers)}
     opening = Opening(
         protocol_sha256=protocol.sha256,
@@ -44,11 +46,16 @@ def open_split(
         look=len(earlier) + 1,
         opened_at=now,
     )
-    for past in earlier:
-        if past.model_copy(update={"look": opening.look, "opened_at": now}) == opening:
-            return past
-    ledger.append([Entry(KIND, identity.rubric, opening.model_dump(mode="json"))])
+    for other in earlier:
+        if other.model_copy(update={"look": opening.look, "opened_at": now}) == opening:
+            return other
     return opening
+
+
+def log_openings(ledger: Ledger, openings: Sequence[Opening]) -> None:
+    """Keep new openings in the ledger, all or none."""
+    if openings:
+        ledger.append([Entry(KIND, one.identity.rubric, one.model_dump(mode="json")) for one in openings])
 
 
 def list_openings(ledger: Ledger, rubric: str) -> list[Opening]:

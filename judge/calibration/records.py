@@ -23,7 +23,7 @@ from judge.rubrics.model import Scale
 from judge.text import quoted
 from judge.transcripts.model import Transcript
 
-SCHEMA: Final = "judge.record/1"
+SCHEMA: Final = "judge.record/2"
 # What a transcript's run may say about who was judged, under which conditions.
 SCOPE_FIELDS: Final = ("model", "models", "language", "harness", "condition")
 
@@ -90,10 +90,24 @@ class Answer(Frozen):
     p_positive: float | None = None
 
 
+class Member(Frozen):
+    """A judge on a rubric that was certified in the same run.
+
+    `parts`: with how many parts of the error that the protocol allows, of as many as there are members, it passes; null if it
+    does not even with all of them.
+    """
+
+    judge: str
+    rubric: str
+    gold_sha256: str
+    answers_sha256: str
+    parts: int | None
+
+
 class Record(Frozen):
     """The inputs of one certificate."""
 
-    schema_: Literal["judge.record/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["judge.record/2"] = Field(default=SCHEMA, alias="schema")
     protocol: Protocol
     identity: Identity
     opening: Opening
@@ -103,6 +117,7 @@ class Record(Frozen):
     split_families: tuple[str, ...]  # families that stand in another split as well
     ratings: tuple[Rating, ...]
     answers: tuple[Answer, ...]
+    family: tuple[Member, ...] = ()  # all that were certified in this run, this one among them (`multiplicity`)
     made_with: dict[str, str]
 
     def to_bytes(self) -> bytes:

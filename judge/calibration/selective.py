@@ -72,63 +72,6 @@ def select_threshold(
     return _describe(sure, bad, chosen, max_risk, delta, share, len(tried))
 
 
-def select_by_verdict(
-    confidence: ArrayLike,
-    verdicts: ArrayLike,
-    wrong: ArrayLike,
-    max_risk: float,
-    delta: float,
-    *,
-    grid: Sequence[float] = GRID,
-    starts: int = STARTS,
-) -> dict[int, Threshold]:
-    """A threshold for each verdict, delta split among them: a promise over all verdicts says little of a rare one.
-
-    `verdicts`: (n_items,) whole numbers; the other arguments as in `select_threshold`. The key is the verdict.
-    """
-    sure, bad, said = np.asarray(confidence, dtype=float), np.asarray(wrong, dtype=bool), np.asarray(verdicts)
-    kinds = np.unique(said)
-    return {
-        int(kind): select_threshold(
-            sure[said == kind], bad[said == kind], max_risk, delta / len(kinds), grid=grid, starts=starts
-        )
-        for kind in kinds
-    }
-
-
-def select_cascade(
-    confidences: ArrayLike,
-    wrongs: ArrayLike,
-    max_risk: float,
-    delta: float,
-    *,
-    seed: int,
-    grid: Sequence[float] = GRID,
-    starts: int = STARTS,
-) -> tuple[Threshold, ...]:
-    """Thresholds for judges asked in turn, each deciding what the earlier ones left undecided.
-
-    `confidences`, `wrongs`: (n_items, n_judges), cheapest judge first. Each judge gets delta / n_judges and its own
-    random share of the items: a later judge sees only what earlier thresholds passed on, and items that helped to set
-    those would no longer be a fair sample of it.
-    """
-    sure, bad = np.asarray(confidences, dtype=float), np.asarray(wrongs, dtype=bool)
-    if sure.shape != bad.shape or sure.ndim != 2:
-        raise ValueError(f"confidences {sure.shape} and wrongs {bad.shape} must be alike, (n_items, n_judges)")
-    n_items, n_judges = sure.shape
-    fold = np.random.default_rng(seed).permutation(n_items) % n_judges
-    found: list[Threshold] = []
-    for judge in range(n_judges):
-        here = fold == judge
-        for earlier, threshold in enumerate(found):
-            if threshold.threshold is not None:
-                here &= sure[:, earlier] < threshold.threshold
-        found.append(
-            select_threshold(sure[here, judge], bad[here, judge], max_risk, delta / n_judges, grid=grid, starts=starts)
-        )
-    return tuple(found)
-
-
 def _keeps(errors: int, decided: int, max_risk: float, delta: float) -> bool:
     """Whether so few errors have a chance of delta at most if the risk were `max_risk`; no items prove nothing."""
     from scipy.special import bdtr

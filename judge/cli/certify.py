@@ -16,6 +16,7 @@ from judge.errors import InputError
 if TYPE_CHECKING:
     from judge.calibration.certificate import Certificate
     from judge.calibration.drift import Drift
+    from judge.calibration.records import Opening, Record
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Scale
 
@@ -35,11 +36,16 @@ def certify(
     workspace: Path | None,
     json: bool,
 ) -> None:
-    """Certify each judge on each rubric of the verdicts; ends with the exit code of the worst decision."""
+    """Certify each judge on each rubric of the verdicts, together; ends with the exit code of the worst decision.
+
+    Raises:
+        InputError: if something does not fit; then no split has been opened.
+    """
     from judge.calibration.certificate import write_certificate
-    from judge.calibration.opening import open_split
+    from judge.calibration.multiplicity import bind_together
+    from judge.calibration.opening import list_openings, log_openings, plan_opening
     from judge.calibration.protocol import load_protocol
-    from judge.calibration.records import build_record, identify, take_answers, take_split
+    from judge.calibration.records import build_record, identify, match_record, take_answers, take_split
     from judge.ledger.store import open_ledger
     from judge.report.certificates import describe_certificate
     from judge.text import quoted
@@ -54,34 +60,35 @@ def certify(
     folder = to or (here or Path()) / "calibration"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     made_with = {name: version(name) for name in ("transcript-judge", "numpy", "scipy", "krippendorff")}
-    worst = 0
+    records: list[Record] = []
+    new: list[Opening] = []
     with open_ledger(ledger_path(ledger, workspace)) as book:
         for (rubric, _), rows in sorted(groups.items()):
             split = take_split(held.items, held.transcripts, held.labels, rubric, frozen.split)
             answers = take_answers(rows, split)
             if not answers:
-                # Said before the split is opened: a mistake must not use up the look.
                 raise InputError(
                     f"no verdict of {quoted(rows[0].judge)} on {rubric} is about split {frozen.split!r} of this gold set; "
                     f"nothing was opened; next: judge grade {held.folder}/transcripts -r {rubric} -m {rows[0].judge}"
                 )
-            opening = open_split(book, frozen, identify(rows), split, answers, now)
-            record = build_record(
-                frozen,
-                split,
-                answers,
-                opening,
-                scale=scales.get(rubric),
-                positive=positive,
-                made_with=made_with,
-            )
-            issued = write_certificate(record, folder)
-            worst = max(worst, EXIT[issued.certificate.decision])
-            if json:
-                print_json(issued.certificate.model_dump(mode="json", by_alias=True) | {"path": str(issued.path)})
-            else:
-                print("\n".join(describe_certificate(issued.certificate)))
-            say(f"{issued.path}\n{issued.record_path}", quiet=json)
+            past = [*list_openings(book, rubric), *(one for one in new if one.identity.rubric == rubric)]
+            opening = plan_opening(past, frozen, identify(rows), split, answers, now)
+            new += [opening] if opening not in past else []
+            scale = scales.get(rubric)
+            record = build_record(frozen, split, answers, opening, scale=scale, positive=positive, made_with=made_with)
+            match_record(record)
+            records.append(record)
+        # What does not fit was said before any split is opened: a mistake must not use up the look.
+        log_openings(book, new)
+    worst = 0
+    for record in bind_together(records):
+        issued = write_certificate(record, folder)
+        worst = max(worst, EXIT[issued.certificate.decision])
+        if json:
+            print_json(issued.certificate.model_dump(mode="json", by_alias=True) | {"path": str(issued.path)})
+        else:
+            print("\n".join(describe_certificate(issued.certificate)))
+        say(f"{issued.path}\n{issued.record_path}", quiet=json)
     if worst:
         raise typer.Exit(worst)
 

@@ -12,6 +12,7 @@ from judge.report.terminal import style
 from judge.text import one_line
 
 _COLOURS = {"certified": "green", "refused": "red", "insufficient": "yellow", "provisional": "yellow"}
+_WORDS = {"polarity": "more than", "repeatability": "at most", "looks": "at most", "expiry": "days"}
 _MARKS = {"passed": "ok", "failed": "FAILED", "open": "open", "reported": "-"}
 
 
@@ -60,6 +61,6 @@ def _describe_gate(gate: Gate) -> Iterator[str]:
     figure = ""
     if gate.figure is not None:
         figure = f"  {format_statistic(gate.figure)}"
-    bar = "" if gate.threshold is None else f" (needs {gate.threshold:g})"
+    bar = "" if gate.threshold is None else f" ({_WORDS.get(gate.name, 'at least')} {gate.threshold:g})"
     waived = ", waived" if gate.waived else ""
-    yield f"  {gate.gate:<3} {gate.name:<17} {_MARKS[gate.state]}{waived}{bar}: {one_line(gate.text, 200)}{figure}"
+    yield f"  {gate.gate:<3} {gate.name:<17} {_MARKS[gate.state]}{waived}{bar}: {one_line(gate.text, 400)}{figure}"

@@ -25,7 +25,7 @@ Cell = str | bool | int | float | None
 _FIGURE: Final = ("statistic", "estimate", "low", "high", "n", "method", "note")
 
 # Left out of pages, not of --json: figures that only hold at the gold set's prevalence, or that hide an uncertainty.
-LEFT_OUT: Final = frozenset({"precision", "npv", "f1", "accuracy", "rogan_gladen"})
+LEFT_OUT: Final = frozenset({"precision", "average_precision", "npv", "f1", "accuracy", "rogan_gladen"})
 
 
 class Table(Frozen):

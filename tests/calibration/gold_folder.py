@@ -28,8 +28,12 @@ def write_gold(
     labels: tuple[str, str] = ("no", "yes"),
     errs: Callable[[int, int], bool] = lambda item, rater: (item * 7 + rater * 13) % 97 == 5,
     split: str = "test",
+    rubrics: Iterable[str] = (RUBRIC,),
 ) -> Path:
-    """Write a gold folder of `n` items, of which the first of `every` is positive, in `families` families."""
+    """Write a gold folder of `n` items, of which the first of `every` is positive, in `families` families.
+
+    On each of the rubrics the labels are the same.
+    """
     items = [
         {
             "transcript_id": f"t{i:04}",
@@ -44,12 +48,13 @@ def write_gold(
         rows = [
             {
                 "transcript_id": f"t{i:04}",
-                "rubric": RUBRIC,
+                "rubric": rubric,
                 "rater": f"rater{rater}",
                 "rater_kind": kind,
                 "label": labels[truth_of(i, every) != errs(i, rater)],
                 "blind": True,
             }
+            for rubric in rubrics
             for i in range(n)
         ]
         _write(folder / "labels" / f"rater{rater}.jsonl", rows)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from judge.calibration.accuracy import accuracy, by_class, confusion, extremes, kappa, mcc, multiclass, table_of
+from judge.calibration.accuracy import accuracy, confusion, extremes, kappa, mcc, multiclass, table_of
 from judge.calibration.intervals import clopper_pearson
 from judge.calibration.scores import auroc, average_precision, brier, calibration_error, reliability
 
@@ -142,14 +142,6 @@ def test_several_classes_agree_with_scikit_learn(k, n, seed):
         assert found["cohen_kappa"].estimate == pytest.approx(metrics.cohen_kappa_score(gold, said))
     table = table_of(gold, said, k)
     assert table.tolist() == metrics.confusion_matrix(gold, said, labels=range(k)).tolist()
-
-
-def test_each_class_against_the_rest():
-    """Precision and recall by class of a table with gold in rows; a class that is never given has no precision."""
-    first, second = by_class(np.array([[8, 2], [4, 6]]))
-    assert (first.precision, first.recall, first.f1) == pytest.approx((8 / 12, 0.8, 16 / 22))
-    assert (second.precision, second.recall) == pytest.approx((6 / 8, 0.6))
-    assert by_class(np.array([[5, 0], [3, 0]]))[1].precision is None
 
 
 def test_published_scores():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from judge.calibration.selective import GRID, select_by_verdict, select_cascade, select_threshold
+from judge.calibration.selective import GRID, select_threshold
 
 
 def judged(rng, n, sharp=2.0):
@@ -58,33 +58,6 @@ def test_the_bound_of_the_chosen_threshold_keeps_the_promise():
     assert found.threshold == 0.5
     assert found.risk.high <= 0.04
     assert found.coverage.estimate == 1.0
-
-
-def test_each_verdict_gets_its_own_promise():
-    """A judge that is right on negatives and wrong on half its positives decides negatives only."""
-    said = np.repeat([0, 1], [400, 100])
-    wrong = np.r_[np.zeros(400), np.tile([0, 1], 50)].astype(bool)
-    found = select_by_verdict(np.ones(500), said, wrong, 0.15, 0.1)
-    assert found[0].threshold is not None
-    assert found[1].threshold is None
-    assert [one.delta for one in found.values()] == [0.05, 0.05]
-
-
-def test_a_cascade_keeps_the_promise_as_a_whole():
-    """Two judges in turn: what either decides is wrong more than .1 of the time in at most delta of 300 runs."""
-    rng = np.random.default_rng(1)
-    broken = 0
-    for run in range(300):
-        (s1, w1), (s2, w2) = judged(rng, 1000), judged(rng, 1000, sharp=4.0)
-        first, second = select_cascade(
-            np.column_stack([s1, s2]), np.column_stack([w1, w2]), 0.1, 0.1, seed=run, starts=4
-        )
-        assert first.delta == second.delta == 0.05
-        t1, t2 = (1.0 if one.threshold is None else one.threshold for one in (first, second))
-        shares = (1 - t1), t1 * (1 - t2)
-        wrong = shares[0] * true_risk(t1) + shares[1] * true_risk(t2, 4.0)
-        broken += bool(sum(shares) and wrong / sum(shares) > 0.1)
-    assert broken / 300 <= 0.1 + 0.052
 
 
 def test_impossible_promises_are_refused():
