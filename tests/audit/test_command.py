@@ -66,6 +66,17 @@ def test_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
     assert f"--port {port}" in done.stderr
 
 
+def test_ledger_of_the_demo_is_named_where_there_is_no_other(tmp_path: Path) -> None:
+    """Whoever has run the demo and starts the page beside it is told how to open it."""
+    (tmp_path / "judge-demo").mkdir()
+    make_bench(tmp_path / "judge-demo")
+    done = subprocess.run(
+        [*JUDGE, "audit", "--no-open"], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=30
+    )
+    assert done.returncode == 2
+    assert f"judge audit --ledger {Path('judge-demo') / 'ledger.db'}" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--ledger", "nowhere.db"]])
 def test_what_cannot_be_served_is_an_error(tmp_path: Path, arguments: list[str]) -> None:
     """A port that is none and a ledger that is not there end with the code of bad input."""
