@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from audit.asking import make_bench
+from judge.cli.audit import _bind
 
 JUDGE = [sys.executable, "-m", "judge.cli.main"]
 
@@ -53,6 +54,12 @@ def test_printed_link_opens_the_page_and_then_no_more(tmp_path: Path) -> None:
         out, err = server.communicate(timeout=20)
     assert out == ""
     assert link.query.removeprefix("token=") not in err
+
+
+def test_nothing_but_loopback_is_listened_at() -> None:
+    """The socket is bound to 127.0.0.1, not to every address that the machine has."""
+    with _bind(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
 
 
 def test_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
