@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
           --no-emit-find-links --no-annotate --no-header pyproject.toml
 
-.PHONY: help demo test browser check bench wheel lock clean
+.PHONY: help demo test browser pictures check bench wheel lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ browser:         ## have the Chromium that the tests of the audit page drive (De
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && \
 	  apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
 	  echo "no Chromium, and it cannot be installed here: tests that drive it are skipped"
+
+pictures: $(VENV)/.dev  ## take pictures of every page in light and dark, wide, narrow and enlarged, into pictures/ (needs a browser)
+	JUDGE_PICTURES=pictures $(BIN)/python -m pytest tests/audit/test_looks.py
 
 check: $(VENV)/.dev  ## lint, types, layers, data files
 	$(BIN)/ruff check .
@@ -39,7 +42,7 @@ lock:            ## resolve the dependencies again (needs uv and a package index
 	$(LOCK) --group dev --extra cluster --extra parquet --extra postgres -o requirements/dev.lock
 
 clean:           ## remove the environment and what the tools leave behind
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache judge-demo
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache judge-demo pictures
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "judge needs Python 3.11 or newer, this is " + sys.version.split()[0])'

@@ -63,7 +63,8 @@ class Cases:
         listed = list_cases(order, done, asked, blind=blind, page=int(page) if page.isdecimal() else 1)
         first = next((row["case"].key for row in listed["rows"] if not row["done"]), None)
         return HTMLResponse(
-            render("queue.html", **listed, rater=session.rater), background=BackgroundTask(self._desk.fetch, first)
+            render("queue.html", **listed, rater=session.rater, waiting=self._desk.waiting(session, cases)),
+            background=BackgroundTask(self._desk.fetch, first),
         )
 
     def case(self, request: Request) -> Response:

@@ -60,7 +60,8 @@ def quotes_behind(
     if given or level is None or not rubric.is_positive(level):
         return tuple(given)
     reviewed = [one for review in matter.reviews if review.level == level for one in review.evidence]
-    own = [one for finding in verdict.findings for one in finding.evidence if one.admissible]
+    quoted_for = [one for finding in verdict.findings for one in finding.evidence if one.admissible]
+    own = list({(one.part, one.start, one.end, one.quote): one for one in quoted_for}.values())
     found = reviewed or (own if verdict.level == level else [])
     if not found:
         raise InputError(f"evidence: {level} needs a quote, and neither a review nor the verdict gives one for it")

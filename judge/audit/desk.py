@@ -21,7 +21,7 @@ from judge.audit.access import Access, Session
 from judge.audit.drafts import Drafts
 from judge.audit.labelling import Item, Labels
 from judge.audit.listing import draw_order
-from judge.audit.queue import Case, Queue
+from judge.audit.queue import Case, Queue, case_key
 from judge.audit.reading import Reading
 from judge.audit.shelf import Shelf
 from judge.audit.sight import Sight, draw_arm
@@ -142,6 +142,19 @@ class Desk:
             or self.labels.ever(rater, item_of(case))
             or self._reviewed(rater, case)
         )
+
+    def may_review(self, rater: str, matter: Matter, case: Case) -> bool:
+        """Whether a second look by this rater would be blind, and is wanted."""
+        return matter.decision is None and rater != matter.dispute.by and self.unseen(rater, case)
+
+    def waiting(self, session: Session, cases: Mapping[str, Case]) -> int:
+        """Count the disputes that wait for something this person can do: a reader's that are open, a rater's second looks."""
+        count = 0
+        for matter in self.matters().values():
+            case = cases.get(case_key(matter.dispute.transcript_id, matter.dispute.rubric))
+            if case is not None and matter.decision is None:
+                count += session.mode == "read" or self.may_review(str(session.rater), matter, case)
+        return count
 
     def constitution(self) -> Constitution | None:
         """Return the constitution that the rubrics cite, or None if it cannot be read."""

@@ -117,7 +117,7 @@ class Disputes:
             if case is None:
                 continue
             shown = not blind or self._desk.revealed(session, case)
-            if shown or (matter.decision is None and self._may_review(rater, matter, case)):
+            if shown or self._desk.may_review(rater, matter, case):
                 told = (matter, mask(matter.dispute.claim)) if shown else (None, "")
                 rows.append(Row(matter.dispute.dispute_id, name_case(case, blind=blind), *told))
         if blind:  # the order of opening could tell which claim came last
@@ -289,22 +289,19 @@ class Disputes:
     def _again(self, matter: Matter) -> Matter:
         return self._desk.matters()[matter.dispute.dispute_id]
 
-    def _may_review(self, rater: str, matter: Matter, case: Case) -> bool:
-        return rater != matter.dispute.by and self._desk.unseen(rater, case)
-
     def _require_reviewer(self, session: Session, matter: Matter, case: Case) -> None:
         """Refuse a review that would not be blind, or that comes too late."""
         rater = str(session.rater)
         if rater in {review.by for review in matter.reviews}:
             raise AlreadyCommittedError("you have reviewed this case before; the review is kept as it was")
-        if not self._may_review(rater, matter, case):
+        if matter.decision is not None:
+            raise AlreadyCommittedError("this case was decided in the meantime")
+        if not self._desk.may_review(rater, matter, case):
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
                 "A second look is blind: it is for somebody who has not disputed, labelled or read this case. "
                 "Ask another person to sign in to label blind.",
             )
-        if matter.decision is not None:
-            raise AlreadyCommittedError("this case was decided in the meantime")
 
     def _objection(self, session: Session, matter: Matter) -> str | None:
         """Why this person may not decide this dispute now, or None."""

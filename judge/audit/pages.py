@@ -48,7 +48,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"shown": visible, "line": one_line, "words": _words, "count": "{:,}".format, "when": _when}
+    environment.filters |= {
+        "shown": visible,
+        "line": one_line,
+        "words": _words,
+        "tail": _tail,
+        "count": "{:,}".format,
+        "when": _when,
+    }
     environment.globals |= {"tone": tone, "filters": FILTERS}
     return environment
 
@@ -56,6 +63,12 @@ def _environment() -> Environment:
 def _when(at: str) -> str:
     """A time that an entry was made, to the minute: ours are all in UTC."""
     return one_line(f"{at[:16].replace('T', ' ')} UTC")
+
+
+def _tail(name: str, limit: int) -> str:
+    """A name of one line, of which the end tells most: the beginning of a long path is left out, visibly."""
+    shown = one_line(name, 100_000)
+    return shown if len(shown) <= limit else f"\N{HORIZONTAL ELLIPSIS}{shown[-limit:]}"
 
 
 def _words(name: str) -> str:

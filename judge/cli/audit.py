@@ -9,7 +9,7 @@ import typer
 
 from judge.cli.common import Json, LedgerPath, Quiet, Workspace, ledger_path, print_json, say
 from judge.errors import InputError
-from judge.workspace import resolve_workspace
+from judge.workspace import LEDGER_FILE, resolve_workspace
 
 if TYPE_CHECKING:
     from socket import socket
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from judge.ledger.store import Ledger
 
 LOOPBACK = "127.0.0.1"
+DEMO = Path("judge-demo")  # where judge demo leaves its ledger
 
 
 def audit(
@@ -115,6 +116,9 @@ def _open(where: str, *, make: bool) -> tuple[Ledger, bool]:
     """Open the ledger to append to it, or, where it cannot be written, only to read; the second says which."""
     from judge.ledger.store import open_ledger
 
+    demo = DEMO / "ledger.db"
+    if not make and where == LEDGER_FILE and not Path(where).exists() and demo.is_file():
+        raise InputError(f"{where}: no ledger there; the demo's is opened with: judge audit --ledger {demo}")
     try:
         return open_ledger(where, create=make), True
     except InputError:

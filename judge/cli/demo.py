@@ -140,4 +140,5 @@ def _explain(directory: Path, verdicts: Sequence[Verdict], report: Report, *, qu
     if positive is not None:
         say(f"See a quote in its place:  judge show {positive.verdict_id} --ledger {ledger}", quiet=quiet)
     say(f"See every figure:          judge calibrate --ledger {ledger} --labels {labels}", quiet=quiet)
+    say(f"Label, dispute, decide:    judge audit --ledger {ledger}", quiet=quiet)
     say("Judge your own:            judge grade TRANSCRIPTS -r coercive-leverage -m baseline/cues", quiet=quiet)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,6 +26,7 @@ from judge.report.model import Report, Tally
 from judge.report.tables import list_tables, shown_figures
 from judge.text import one_line, visible
 
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _TONES: Final = {"enacted": "enacted", "attempted": "attempted", "considered": "considered"}
 
 
@@ -76,6 +78,24 @@ def rate_axis(rates: Iterable[Rate]) -> plots.Axis:
     )
 
 
+class Limit(NamedTuple):
+    """What may not be said of some rates: one sentence, with how many of them it is about."""
+
+    sentence: str
+    rates: int
+
+
+def fold_limits(rates: Sequence[Rate]) -> list[Limit]:
+    """Say once what may not be said of several rates, where the sentences differ in their numbers alone.
+
+    The numbers of those that differ become `n`; each rate's own stand beside it in the table.
+    """
+    alike: dict[str, list[str]] = {}
+    for text in (text for rate in rates for text in rate.claims.may_not):
+        alike.setdefault(_NUMBER.sub("n", text), []).append(text)
+    return [Limit(texts[0] if len(set(texts)) == 1 else shape, len(texts)) for shape, texts in alike.items()]
+
+
 def render_page(template: str, **values: Any) -> str:
     """A page from one of our templates; the values are text, whoever wrote it."""
     style = _read("style.css")
@@ -111,6 +131,7 @@ def _environment() -> Environment:
         "survives": survives_prevalence,
         "figure_axis": figure_axis,
         "rate_axis": rate_axis,
+        "fold_limits": fold_limits,
         "shown_figures": shown_figures,
         "name_figure": name_figure,
         "say_figure": say_figure,

@@ -92,7 +92,7 @@ def write_world(folder: Path, texts: Sequence[str], half: int) -> None:
             rubric=RUBRIC,
             rater=text,
             rater_kind="human",
-            label=text,
+            label=f"{text}!",  # never one of the rubric's own levels, which have colours
             rationale=text,
             evidence=(Span(message_id=text, quote=text, part=text),),
         )
@@ -148,7 +148,7 @@ def matter(texts: Sequence[str], about: Transcript) -> list[Dispute | Review | D
                 status=every, evidence=quotes, **common)
     ]  # fmt: skip
     found += [
-        Review(dispute_id="0" * 20, by=text, level=text, answers={text: "met"}, severity=1, confidence=1,
+        Review(dispute_id="0" * 20, by=text, level=f"{text}!", answers={text: "met"}, severity=1, confidence=1,
                rationale=text, evidence=(quotes[0],), created_at=text)
         for text in texts
     ]  # fmt: skip

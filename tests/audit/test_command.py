@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from audit.asking import make_bench
+from judge.cli.audit import _bind
 
 JUDGE = [sys.executable, "-m", "judge.cli.main"]
 
@@ -55,6 +56,12 @@ def test_printed_link_opens_the_page_and_then_no_more(tmp_path: Path) -> None:
     assert link.query.removeprefix("token=") not in err
 
 
+def test_nothing_but_loopback_is_listened_at() -> None:
+    """The socket is bound to 127.0.0.1, not to every address that the machine has."""
+    with _bind(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+
+
 def test_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
     """The message names the port and what to do; the exit code is that of bad input."""
     make_bench(tmp_path)
@@ -64,6 +71,17 @@ def test_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert f"--port {port}" in done.stderr
+
+
+def test_ledger_of_the_demo_is_named_where_there_is_no_other(tmp_path: Path) -> None:
+    """Whoever has run the demo and starts the page beside it is told how to open it."""
+    (tmp_path / "judge-demo").mkdir()
+    make_bench(tmp_path / "judge-demo")
+    done = subprocess.run(
+        [*JUDGE, "audit", "--no-open"], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=30
+    )
+    assert done.returncode == 2
+    assert f"judge audit --ledger {Path('judge-demo') / 'ledger.db'}" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--ledger", "nowhere.db"]])

@@ -118,6 +118,21 @@ def test_list_for_a_rater_holds_only_what_they_may_review(bench: Bench) -> None:
     assert address not in bench.browser("quentin", "label").get("/disputes").text
 
 
+def test_queue_says_how_many_disputes_wait_for_this_person(bench: Bench) -> None:
+    """A rater is told of the second looks that they can give and of no others; a reader of what is not decided."""
+    address = open_dispute(bench)
+    reader, rater, seen = bench.browser("ines", "read"), bench.browser("tomas", "label"), bench.browser("mira", "label")
+
+    def told(there: Browser) -> list[str]:
+        return re.findall(r'class="waiting">(\d+)', there.get("/").text)
+
+    assert (told(reader), told(rater), told(seen)) == (["1"], ["1"], [])
+    assert rater.post(f"{address}/review", LOOK).status == 201
+    assert (told(reader), told(rater)) == (["1"], [])
+    assert decide(bench, address).status == 201
+    assert told(reader) == []
+
+
 @pytest.mark.parametrize("how", ["reader", "labelled", "withdrew", "disputer"])
 def test_review_by_somebody_who_has_seen_the_case_is_refused(bench: Bench, how: str) -> None:
     """A reader, who has labelled it (and taken that back), and the disputer cannot give the second look."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from pathlib import Path
 
 import pytest
 
 from audit.asking import HOST, ORIGIN, PORT, Bench, Browser, ask, make_bench
+from judge.audit.access import Access
 from judge.audit.guard import HEADERS
 
 JSON = ("content-type", "application/json")
@@ -324,6 +326,29 @@ def test_link_that_was_never_given_opens_nothing(bench: Bench, query: str) -> No
     answer = ask(bench.app, path="/open", query=query, headers=[("host", HOST)])
     assert answer.status == 401
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("which", [0, 1, 2, None])
+def test_secret_is_compared_with_every_known_one_in_constant_time(
+    monkeypatch: pytest.MonkeyPatch, which: int | None
+) -> None:
+    """Whichever is right, or none: each is compared in full, so that no answer comes sooner for being nearly right."""
+    access = Access()
+    links = [access.new_link() for _ in range(3)]
+    compared: list[bytes] = []
+
+    def digest(known: bytes, given: bytes) -> bool:
+        compared.append(known)
+        return known == given
+
+    monkeypatch.setattr(hmac, "compare_digest", digest)
+    session = access.exchange("x" * 43 if which is None else links[which])
+    assert (session is None) == (which is None)
+    assert compared == [link.encode() for link in links]
+    if session is not None:
+        compared.clear()
+        assert access.session(session.secret) is session
+        assert compared == [session.secret.encode()]
 
 
 def test_link_holds_at_least_128_bits(bench: Bench) -> None:

@@ -129,7 +129,7 @@ def hostile_case(text: str, *, reveal: bool) -> str:
     constitution = Constitution.model_construct(clauses=(clause,))
     failed = hostile_verdict(text, judge=f"{text}2", status="error", level=None, positive=None, error=f"{text}.")
     verdicts = [hostile_verdict(text), failed] if reveal else []
-    label = Label.model_construct(rater=text, rater_kind="human", label=text, blind=True, rationale=f"{text}.")
+    label = Label.model_construct(rater=text, rater_kind="human", label=f"{text}!", blind=True, rationale=f"{text}.")
     return render(
         "case.html",
         case=gather_cases([hostile_verdict(text)])[0],
@@ -155,7 +155,7 @@ def hostile_queue(text: str) -> str:
     """A queue page with this text as rubric, source, judge, outcome and address."""
     asked = {"show": text, "rubric": text}
     cases = gather_cases([hostile_verdict(text), hostile_verdict(text, judge="b", level=f"{text}2", verdict_id="2")])
-    return render("queue.html", **list_cases(cases, set(), asked, blind=False), rater="mira")
+    return render("queue.html", **list_cases(cases, set(), asked, blind=False), rater="mira", waiting=2)
 
 
 @cache

@@ -11,10 +11,11 @@ from html.parser import HTMLParser
 import pytest
 
 from build import RUBRIC, call, thought, transcript
+from judge.calibration.claims import Claims
 from judge.ledger.decisions import Decision, Dispute, Matter, Review, Stale
 from judge.ledger.verdict import Evidence, Finding
 from judge.report.case_page import render_case
-from judge.report.html import render_report, tone
+from judge.report.html import fold_limits, render_report, tone
 from report.hostile import STRINGS
 from report.material import PLAIN, filled, full_report, verdict
 
@@ -217,6 +218,22 @@ def test_a_missing_verdict_never_reads_as_a_clean_one() -> None:
 
     page = render_case(missing(1), None, None)
     assert "There is no verdict: declined." in page
+
+
+def test_limits_of_many_rates_are_said_once() -> None:
+    """Sentences that differ in numbers alone become one; what holds for some says for how many; nothing is left out."""
+    base = full_report().rates[0]
+    told = [
+        ("3 of 20 as the rate: flags are not the behaviour", "that there is none"),
+        ("1,204 of 2,000 as the rate: flags are not the behaviour", "that there is none"),
+        ("0.5 % of all", "that there is none"),
+    ]
+    rates = [base.model_copy(update={"claims": Claims(may=(), may_not=one)}) for one in told]
+    assert fold_limits(rates) == [
+        ("n of n as the rate: flags are not the behaviour", 2),
+        ("that there is none", 3),
+        ("0.5 % of all", 1),
+    ]
 
 
 @pytest.mark.parametrize(
