@@ -51,6 +51,7 @@ def agree(
     """
     from judge.calibration.calibrate import agreement
     from judge.report.figures import describe_agreement
+    from judge.report.wrapping import tell
 
     rows = read_all_labels(labels, workspace)
     if verdicts is not None:
@@ -74,7 +75,7 @@ def agree(
         if json:
             print_json(found.model_dump(mode="json"))
         else:
-            print("\n".join(describe_agreement(found)))
+            tell(describe_agreement(found))
 
 
 app.command("anchoring")(anchoring)
@@ -112,13 +113,14 @@ def stats(folder: GoldFolder = None, workspace: Workspace = None, json: Json = F
     """
     from judge.gold.counting import count_gold
     from judge.report.figures import describe_gold
+    from judge.report.wrapping import tell
 
     gold, rubrics = _load(folder, workspace)
     counts = count_gold(gold, rubrics)
     if json:
         print_json(counts.model_dump(mode="json"))
     else:
-        print("\n".join(describe_gold(counts)))
+        tell(describe_gold(counts))
 
 
 @app.command("seal")
