@@ -42,6 +42,7 @@ from judge.rubrics.model import Scale
 
 __all__ = ["Agreement", "Calibration", "Rate", "Subgroup", "agreement", "calibrate", "measure_rates"]
 
+_MOST_RATERS = 12  # beyond, there is no table of each
 EPSILON = {"human": 0.2}  # of the alternative annotator test, for experts; skilled raters .15, crowd .1
 
 
@@ -78,7 +79,9 @@ class Calibration(Frozen):
     bounds: dict[str, Statistic]  # with every missing verdict wrong, and with every one right
     humans: dict[str, Statistic]  # the raters among themselves, on the same items
     ceiling: dict[str, Statistic]  # balanced accuracy of each rater against the rest
+    beside_ceiling: dict[str, Statistic]  # the judge's against the same rest, on the same items
     rivals: dict[str, Statistic]  # balanced accuracy of judges that do not read
+    reliability: tuple[scores.ReliabilityBin, ...]  # where verdicts give probabilities
     subgroups: tuple[Subgroup, ...]  # the worst first, field by field
     claims: Claims
     notes: tuple[str, ...]
@@ -150,6 +153,7 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         found["alt_test_advantage_probability"] = report.overall.advantage_probability
         found["alt_test_winning_rate_on_positives"] = report.on_positives.winning_rate
         found["alt_test_winning_rate_always_majority"] = report.always_majority.winning_rate
+    ceiling, judge_beside = _ceiling(one)
     return Calibration(
         rubric=one.rubric,
         judge=one.judge,
@@ -167,8 +171,10 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         by_level=_level_figures(one, seed),
         bounds=acc.bounds_with_missing(truth, said, clusters=groups),
         humans=_humans(one.ratings, one.clusters, seed),
-        ceiling=_ceiling(one.ratings, one.clusters),
+        ceiling=ceiling,
+        beside_ceiling=judge_beside,
         rivals=_rivals(truth, groups),
+        reliability=draw_reliability(one),
         subgroups=_subgroups(one, seed),
         claims=claims_of_judge(
             one.rubric,
@@ -223,18 +229,23 @@ def _humans(table: Ratings, clusters: Any, seed: int) -> dict[str, Statistic]:
     )
 
 
-def _ceiling(table: Ratings, clusters: Any) -> dict[str, Statistic]:
-    """Each rater against the majority of the others: what the judge's figure is to be read beside."""
-    if len(table.raters) < 2 or len(table.raters) > 12:
-        return {}
-    found = {}
+def _ceiling(one: Matched) -> tuple[dict[str, Statistic], dict[str, Statistic]]:
+    """Each rater, and the judge, against the majority of the other raters, on the items that both answered.
+
+    Who is compared with a majority that they are part of is flattered.
+    """
+    table = one.ratings
+    if len(table.raters) < 2 or len(table.raters) > _MOST_RATERS:
+        return {}, {}
+    raters, judge = {}, {}
     for index, rater in enumerate(table.raters):
         rest = table._replace(codes=np.delete(table.codes, index, axis=1), settled=np.full_like(table.settled, MISSING))
         truth, own = majority_sign(rest), binary(table, table.codes)[:, index]
-        both = (truth != MISSING) & (own != MISSING)
-        shared = None if clusters is None else clusters[both]
-        found[rater] = acc.balanced_accuracy(truth[both], own[both], clusters=shared)
-    return found
+        both = (truth != MISSING) & (own != MISSING) & (one.said != MISSING)
+        shared = None if one.clusters is None else one.clusters[both]
+        raters[rater] = acc.balanced_accuracy(truth[both], own[both], clusters=shared)
+        judge[rater] = acc.balanced_accuracy(truth[both], one.said[both], clusters=shared)
+    return raters, judge
 
 
 def _rivals(truth: Integers, clusters: Any) -> dict[str, Statistic]:
@@ -250,11 +261,22 @@ def _score_figures(one: Matched, known: Any, groups: Any, seed: int) -> dict[str
     there = known & ~np.isnan(one.scores)
     truth, values = one.truth[there], one.scores[there]
     shared = None if groups is None or one.clusters is None else one.clusters[there]
-    found = {"auroc": scores.auroc(truth, values, clusters=shared)}
+    found = {
+        "auroc": scores.auroc(truth, values, clusters=shared),
+        "average_precision": scores.average_precision(truth, values, clusters=shared, seed=seed),
+    }
     if one.probable:
         found["brier"] = scores.brier(truth, values, clusters=shared, seed=seed)
         found["ece"] = scores.calibration_error(truth, values, clusters=shared, seed=seed)
     return found
+
+
+def draw_reliability(one: Matched) -> tuple[scores.ReliabilityBin, ...]:
+    """How often items are positive to which the judge gives a probability, bin by bin; empty where it gives none."""
+    if one.scores is None or not one.probable:
+        return ()
+    there = (one.truth != MISSING) & ~np.isnan(one.scores)
+    return scores.reliability(one.truth[there], one.scores[there])
 
 
 def _level_figures(one: Matched, seed: int) -> dict[str, Statistic]:

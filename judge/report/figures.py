@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from string import ascii_lowercase
 
+from judge.calibration.among_raters import ConsensusCheck
 from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
 from judge.calibration.claims import Claims
@@ -18,6 +19,8 @@ from judge.calibration.statistic import Statistic
 from judge.gold.counting import GoldCounts
 from judge.report.terminal import style
 from judge.text import one_line
+
+_DISPUTED = 5  # items named
 
 
 def format_statistic(figure: Statistic, *, percent: bool = False, methods: Mapping[str, str] | None = None) -> str:
@@ -103,6 +106,7 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
         "if what is missing were known": one.bounds if one.missing else {},
         "the raters among themselves": one.humans,
         "balanced accuracy of each rater against the others": one.ceiling,
+        "the judge's against the same others, on the same items": one.beside_ceiling,
         "balanced accuracy of judges that do not read": one.rivals,
     }
     for group in one.subgroups:
@@ -141,8 +145,36 @@ def describe_agreement(one: Agreement) -> Iterator[str]:
         if len(one.pairs) > 1:
             yield f"  {one_line(names)}:"
             yield from describe_statistics(figures, indent="    ")
-    for rater, alpha in one.without.items():
-        yield f"  nominal alpha without {one_line(rater)}: {'undefined' if alpha is None else f'{alpha:.4f}'}"
+    if len(one.by_level) > 2:
+        yield "  each level against the others:"
+        yield from describe_statistics(
+            {one_line(level): row.alpha for level, row in one.by_level.items()}, indent="    "
+        )
+    for level, row in one.by_level.items():
+        again = "never given twice" if row.specific is None else f"by a second rater in {row.specific:.1%} of cases"
+        yield f"  {one_line(level)} is {row.share:.1%} of the ratings; where one rater gives it, given {again}"
+    for rater, effect in one.influence.items():
+        differs = "unknown" if effect.differs is None else f"{effect.differs:.1%}"
+        alpha = "undefined" if effect.alpha_without is None else f"{effect.alpha_without:.4f}"
+        change = "" if effect.change is None else f" ({effect.change:+.4f})"
+        yield f"  {one_line(rater)} differs from the others in {differs} of pairs; nominal alpha without: {alpha}{change}"
+    if one.disagreement:
+        named = [f"{one_line(item, 60)} {share:.0%}" for item, share in list(one.disagreement.items())[:_DISPUTED]]
+        yield f"  raters differ on {len(one.disagreement):,} of {one.n_items:,} items, most on: {', '.join(named)}"
+    if one.rater_model is not None:
+        yield from _describe_model(one.rater_model)
+    yield from describe_claims(one.claims)
+
+
+def _describe_model(model: ConsensusCheck) -> Iterator[str]:
+    shares = ", ".join(f"{one_line(level)} {share:.1%}" for level, share in model.marginals.items())
+    yield f"  Dawid-Skene: {shares}; log-likelihood {model.log_likelihood:.4f} after {model.steps} steps"
+    for rater, rates in model.error_rates.items():
+        right = ", ".join(f"{one_line(level)} {row[level]:.1%}" for level, row in rates.items())
+        yield f"    {one_line(rater)} is right on: {right}"
+    against = ", ".join(one_line(item, 60) for item in model.against_majority[:_DISPUTED])
+    yield f"    against the majority on {len(model.against_majority):,} items" + (f": {against}" if against else "")
+    yield style(f"    note: {model.note}", "yellow")
 
 
 def describe_rate(one: Rate) -> Iterator[str]:
