@@ -67,7 +67,8 @@ class Draft:
         self.tools: list[Tool] = []
         self.complete: dict[str, Presence] = {}
         self.native_id: str | None = None
-        self._limits = record.opened.limits
+        limits = record.opened.limits
+        self._most, self._largest = limits.messages, limits.message_bytes
         self._format = format_
         self._version = version
         self._messages: list[dict[str, Any]] = []
@@ -99,17 +100,16 @@ class Draft:
         Raises:
             InputError: when the transcript or the message is over a limit.
         """
-        limits = self._limits
-        if len(self._messages) >= limits.messages:
-            raise exceed("messages", len(self._messages) + 1, limits.messages, self._where())
-        listed = list(pieces)
+        if len(self._messages) >= self._most:
+            raise exceed("messages", len(self._messages) + 1, self._most, self._where())
+        listed = [*pieces]
         size = 0
         for piece in listed:
             size += len(piece.text)
-        if size * 4 > limits.message_bytes:  # a character has up to four bytes: count them only where it matters
+        if size * 4 > self._largest:  # a character has up to four bytes: count them only where it matters
             size = sum(len(piece.text.encode("utf-8", "surrogatepass")) for piece in listed)
-            if size > limits.message_bytes:
-                raise exceed("message_bytes", size, limits.message_bytes, f"{self._where()}, message {len(self) + 1}")
+            if size > self._largest:
+                raise exceed("message_bytes", size, self._largest, f"{self._where()}, message {len(self) + 1}")
         self._pieces.append(listed)
         self._messages.append(
             {
