@@ -52,14 +52,16 @@ def grade(
         list[str] | None,
         typer.Option("-m", "--model", help="A judge: baseline/cues, openai/..., replay/FILE; repeat for more."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="How often each judge is asked the same question.")] = 1,
+    samples: Annotated[
+        int, typer.Option(min=1, max=1_000, help="How often each judge is asked the same question.")
+    ] = 1,
     panel: Annotated[
         str | None,
         typer.Option(
             "--panel", metavar="FILE", help="Several judges by a panel file: who votes, who must agree, who is next."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N transcripts.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=2**31, help="Only the first N transcripts.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Never spend more than this.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and cost; ask nobody.")] = False,
     retry: Annotated[
@@ -96,7 +98,7 @@ def grade(
     ] = None,
     tpm: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most tokens to a provider in any 60 s.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature; -1 for the provider's default.")
+        float | None, typer.Option(min=-1, max=2, help="Sampling temperature; -1 for the provider's default.")
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=64, help="Longest answer, in tokens.")] = 4096,
     context: Annotated[
@@ -204,8 +206,15 @@ def grade(
     summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
-    if outcome.missing or any(not item.refused for item in unreadable) or not outcome.total:
-        raise typer.Exit(1)
+    if code := _exit_code(outcome, unreadable):
+        raise typer.Exit(code)
+
+
+def _exit_code(outcome: Outcome, unreadable: Sequence[Unreadable]) -> int:
+    """2 where there was nothing to grade, 1 where something has no verdict, a log without samples included; else 0."""
+    if not outcome.total:
+        return 1 if any(item.empty for item in unreadable) else 2
+    return int(bool(outcome.missing) or any(not item.refused for item in unreadable))
 
 
 def _choose_run(
@@ -326,6 +335,7 @@ def _preview(
     *,
     json: bool,
 ) -> None:
+    from judge.grading.lanes.client import missing_keys
     from judge.grading.preview import preview
     from judge.text import counted
 
@@ -347,4 +357,7 @@ def _preview(
             f"{cost}; "
             f"with every re-ask at most {counted(row.calls * row.most_requests_per_call, 'request')}"
         )
+    for judge in judges:
+        if keys := [] if judge.embedded or judge.replayed else missing_keys(judge):
+            say(f"{judge.model} needs {' and '.join(keys)}, not set here: export it before grading", quiet=json)
     say("Nothing was asked and nothing was spent.", quiet=json)

@@ -21,7 +21,7 @@ from judge.transcripts.limits import Limits
 from judge.transcripts.model import Transcript
 from judge.transcripts.refusals import refusals
 from judge.transcripts.seen import Seen
-from judge.transcripts.source import Gathered, Opened, Record, Unreadable
+from judge.transcripts.source import Gathered, Opened, Record, Unreadable, name_file
 
 
 def read(source: str | Path, *, format: str | None = None, limits: Limits | None = None) -> list[Transcript]:  # noqa: A002
@@ -109,7 +109,7 @@ def _open(path: Path, uri: str, limits: Limits) -> Opened:
 
 
 def _read_file(found: Path | Gathered, chosen: Reader | None, limits: Limits) -> Iterator[Transcript | Unreadable]:
-    uri = str(found) if isinstance(found, Path) else found.uri
+    uri = name_file(found) if isinstance(found, Path) else found.uri
     try:
         opened = _open(found, uri, limits) if isinstance(found, Path) else found
         yield from read_opened(opened, chosen or reader(_detect(opened).name))

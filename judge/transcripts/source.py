@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from judge.errors import InputError
-from judge.text import quoted
+from judge.text import quoted, visible
 from judge.transcripts.archive import Archive
 from judge.transcripts.building import maker
 from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
@@ -33,17 +33,29 @@ _sha256: Final = hashlib.sha256
 _make_pointer: Final = maker(Pointer)
 
 
+def name_file(path: Path) -> str:
+    """A path as text that can be kept and sent: one that is not UTF-8 stands as `visible` shows it; undone by `hidden`."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return visible(name)
+    return visible(name) if "\\u{" in name else name
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A file, or one record of it, that gave no transcript.
 
-    `refused` means: known, and not a transcript; `empty` besides: the harness's own file, of a run that has nothing in it.
+    `refused` means: known, and not a transcript; `empty` besides: the harness's own file, of a run that has nothing in it;
+    `copy` besides: byte for byte a transcript that came before.
     """
 
     source: str
     reason: str
     refused: bool = False
     empty: bool = False
+    copy: bool = False
 
     def to_row(self) -> dict[str, Any]:
         """Return this as plain JSON."""
@@ -252,7 +264,7 @@ class Gathered(Opened):
 
     def __init__(self, folder: Path, files: list[Path], limits: Limits) -> None:
         self.path = folder
-        self.uri = str(folder)
+        self.uri = name_file(folder)
         self.limits = limits
         self.files = files
         self.head = b""
@@ -277,7 +289,7 @@ class Gathered(Opened):
         for number, file in enumerate(self.files, 1):
             whole_file = file.read_bytes()
             row = self._row(number, 0, whole_file.strip() or whole_file, whole_file)
-            row.member = file.relative_to(self.path).as_posix()
+            row.member = name_file(file.relative_to(self.path))
             yield row
 
 

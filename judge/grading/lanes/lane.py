@@ -48,8 +48,9 @@ from judge.grading.lanes.wire import (
 from judge.ledger.entry import Call
 from judge.text import counted, one_line
 
-# After this many exchanges in a row that never reached the provider, the provider is down, not the transcripts odd.
-UNREACHABLE_AFTER = 12
+# After this many exchanges in a row that came to nothing, from a provider that cannot be reached or has never answered, it is
+# the provider that is at fault, not the transcripts. One that had answered before is waited for (`pace`).
+GIVE_UP_AFTER = 12
 # Chat templates wrap each message in a few tokens of their own.
 _TOKENS_PER_MESSAGE = 16
 _BYTES_PER_TOKEN = 3.6
@@ -98,8 +99,8 @@ class LLMLane:
         self._keyed = judge.model.startswith("openai/") and not judge.api_base
         # A batch goes out when nobody adds to it: questions that waited for others would only come a batch later.
         self.caches_prefixes = judge.via != "batch"
-        self._unreached = 0
-        self._reached = False
+        self._in_vain = 0
+        self._reached = self._answered = False
         self.unreachable: str | None = None
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
@@ -139,7 +140,7 @@ class LLMLane:
             if completion is not None or problem.reached:
                 self._reached, self.unreachable = True, None
             if completion is not None:
-                self._unreached = 0
+                self._answered, self._in_vain = True, 0
                 if call.status == "truncated" and not last and "widened" not in exchange.flags:
                     exchange.flags.add("widened")
                     request["max_tokens"] *= 2
@@ -148,8 +149,7 @@ class LLMLane:
             self._raise_if_final(problem)
             if not last and not problem.waited:
                 await asyncio.sleep(pause_s)
-        if not problem.reached:
-            self._count_unreached(problem)
+        self._count_in_vain(problem)
         raise NoVerdict("error", f"{problem.name} after {counted(self._judge.attempts, 'attempt')}")
 
     def _prepare(self, request: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
@@ -242,19 +242,23 @@ class LLMLane:
         if problem.as_text:
             raise UnsupportedSchemaError
         if problem.fatal:
-            raise ProviderError(f"{self._judge.model}: {problem.name}")
+            raise ProviderError(f"{self._who()}: {problem.name}")
         if problem.status is not None:
             raise NoVerdict(problem.status, problem.name)
 
-    def _count_unreached(self, problem: Problem) -> None:
-        self._unreached += 1
+    def _count_in_vain(self, problem: Problem) -> None:
+        self._in_vain += 1
         if problem.nowhere and not self._reached:
             self.unreachable = problem.name
-        if self._unreached >= UNREACHABLE_AFTER:
+        if self._in_vain >= GIVE_UP_AFTER and not (problem.reached and self._answered):
             raise ProviderError(
-                f"{self._judge.model}: {problem.name}, {self._unreached} transcripts in a row; "
-                "check the address and the network, then run the same command again to go on"
+                f"{self._who()}: {problem.name}, {self._in_vain} transcripts in a row; "
+                "check the address, the network and the provider, then run again to go on"
             )
+
+    def _who(self) -> str:
+        """The judge, and the address where one was given."""
+        return self._judge.model + (f" at {one_line(self._judge.api_base)}" if self._judge.api_base else "")
 
     def _at_most(self, request: Mapping[str, Any]) -> float | None:
         """Bound what a request can cost: a byte-level vocabulary spends at most one token per byte."""
