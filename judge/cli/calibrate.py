@@ -47,7 +47,8 @@ def calibrate(
     cluster: Cluster = None,
     by: By = None,
     epsilon: Annotated[
-        float, typer.Option(help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd.")
+        float,
+        typer.Option(min=0, max=0.5, help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd."),
     ] = 0.2,
     transcripts: Annotated[
         list[Path] | None,
