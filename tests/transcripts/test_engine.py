@@ -176,11 +176,11 @@ def test_a_header_only_log_is_explained_and_no_error(tmp_path: Path, suffix: str
 
 
 def test_a_file_that_is_no_transcript_is_not_an_empty_log(tmp_path: Path) -> None:
-    """What is refused as something else still ends `judge read` with 1: nothing was found."""
+    """What is refused as something else ends `judge read` with 2: nothing was found."""
     path = write(
         tmp_path / "labels.jsonl", '{"transcript_id": "a", "rubric": "r", "rater": "x", "label": "absent"}\n' * 2
     )
-    assert CliRunner().invoke(app, ["read", str(path)]).exit_code == 1
+    assert CliRunner().invoke(app, ["read", str(path)]).exit_code == 2
 
 
 def test_a_log_whose_samples_are_stored_in_an_unknown_way_is_not_empty(tmp_path: Path) -> None:
