@@ -321,6 +321,13 @@ def whole_rows(opened: Opened) -> tuple[list[Row], tuple[Warn, ...]]:
     return [row for row in rows if not row.broken], tuple(warnings[:40])
 
 
+def unfinished_line(raw: bytes) -> tuple[Warn, ...]:
+    """Return a warning where text that is written line by line breaks off within one; nothing else in it tells of a cut."""
+    if raw.endswith((b"\n", b"\r")):
+        return ()
+    return (Warn(code="truncated", detail="the text ends within a line: it may have been cut off"),)
+
+
 def whole(opened: Opened) -> Iterator[Record | Unreadable]:
     """One record: the JSON document."""
     value, warnings = opened.document
