@@ -93,14 +93,10 @@ class Record:
 
     def point_written(self, written: bytes, path: str) -> Pointer:
         """Return the same for a value that has been written out, with sorted keys, already."""
+        digest = _sha256(written).hexdigest()
+        path = self.path + path
         return _make_pointer(
-            {
-                "member": self.member,
-                "start": self.start,
-                "end": self.end,
-                "path": self.path + path,
-                "sha256": _sha256(written).hexdigest(),
-            }
+            {"member": self.member, "start": self.start, "end": self.end, "path": path, "sha256": digest}
         )
 
     def point_row(self, row: Row) -> Pointer:
