@@ -14,10 +14,13 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from judge.errors import InputError
 from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import CallStatus, Link, Part, PartKind
 
+_EMBEDDED: Final = Origin("embedded JSON")
+_LIMITS: Final = Limits()
 Form = Literal["full", "summary", "encrypted", "redacted"]
 
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*?(;base64)?,", re.ASCII)
@@ -106,16 +109,12 @@ def arguments(value: Any) -> str:
 
 def decoded_json(text: str) -> Any:
     """Return the value of a string that holds a JSON object or array, else None. Numbers follow the same policy."""
-    stripped = text.lstrip()
-    if not stripped.startswith(("{", "[")):
+    if not text.lstrip().startswith(("{", "[")):
         return None
-    from judge.errors import InputError
-
     try:
-        value, _ = parse(text.encode("utf-8"), Origin("embedded JSON"), Limits())
+        return parse(text.encode("utf-8"), _EMBEDDED, _LIMITS)[0]
     except InputError:
         return None
-    return value
 
 
 def text(value: str) -> Piece:

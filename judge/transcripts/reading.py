@@ -112,7 +112,13 @@ def _read_file(found: Path | Gathered, chosen: Reader | None, limits: Limits) ->
     uri = name_file(found) if isinstance(found, Path) else found.uri
     try:
         opened = _open(found, uri, limits) if isinstance(found, Path) else found
-        yield from read_opened(opened, chosen or reader(_detect(opened).name))
+        using = chosen or reader(_detect(opened).name)
+        nothing = True
+        for item in read_opened(opened, using):
+            nothing = False
+            yield item
+        if nothing:  # a header, or a beginning: what gives no transcript is accounted for all the same
+            yield Unreadable(uri, f"{quoted(uri, 400)}: read as {using.NAME}, it holds no transcript.")
     except RefusedError as error:
         yield Unreadable(uri, str(error), refused=True)
     except InputError as error:

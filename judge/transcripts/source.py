@@ -105,14 +105,10 @@ class Record:
 
     def point_written(self, written: bytes, path: str) -> Pointer:
         """Return the same for a value that has been written out, with sorted keys, already."""
+        digest = _sha256(written).hexdigest()
+        path = self.path + path
         return _make_pointer(
-            {
-                "member": self.member,
-                "start": self.start,
-                "end": self.end,
-                "path": self.path + path,
-                "sha256": _sha256(written).hexdigest(),
-            }
+            {"member": self.member, "start": self.start, "end": self.end, "path": path, "sha256": digest}
         )
 
     def point_row(self, row: Row) -> Pointer:
@@ -331,6 +327,13 @@ def whole_rows(opened: Opened) -> tuple[list[Row], tuple[Warn, ...]]:
             code = "truncated" if row is rows[-1] else "broken_line"  # a cut last line is usual, others are not
             warnings.append(Warn(code=code, detail=f"line {row.number} was not read: {row.broken}"))
     return [row for row in rows if not row.broken], tuple(warnings[:40])
+
+
+def unfinished_line(raw: bytes) -> tuple[Warn, ...]:
+    """Return a warning where text that is written line by line breaks off within one; nothing else in it tells of a cut."""
+    if raw.endswith((b"\n", b"\r")):
+        return ()
+    return (Warn(code="truncated", detail="the text ends within a line: it may have been cut off"),)
 
 
 def whole(opened: Opened) -> Iterator[Record | Unreadable]:

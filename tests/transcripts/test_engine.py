@@ -160,6 +160,30 @@ def test_cutting_a_file_anywhere_loses_at_most_the_last_record(tmp_path: Path) -
     assert [type(item) for item in items] == [Transcript]
 
 
+@pytest.mark.parametrize("name", ["aider.md", "email.mbox"])
+def test_text_that_breaks_off_within_a_line_is_said_to_be_cut(tmp_path: Path, name: str) -> None:
+    """Lines of text have no closing bracket: an unfinished one is all that tells of a cut."""
+    whole = (FIXTURES / name).read_bytes()
+    for raw, expected in ((whole, False), (whole.rstrip()[:-3], True)):
+        found = transcripts_in(write(tmp_path / "cut", raw))
+        assert ("truncated" in {warning.code for warning in found[-1].warnings}) is expected
+        assert "truncated" not in {warning.code for transcript in found[:-1] for warning in transcript.warnings}
+
+
+@pytest.mark.parametrize(
+    ("content", "reader"),
+    [
+        (b"# aider chat started at 2026-01-01 10:00:00\n", "aider"),
+        (json.dumps([{"metadata": {"suite_name": "s", "user_task_id": "u"}, "index": 0}]).encode(), "agentdojo"),
+    ],
+)
+def test_a_file_that_gives_nothing_is_accounted_for(tmp_path: Path, content: bytes, reader: str) -> None:
+    """A log that ends before its first message does not vanish from the count."""
+    (item,) = iter_transcripts([write(tmp_path / "log", content)], format=reader)
+    assert isinstance(item, Unreadable)
+    assert "holds no transcript" in item.reason
+
+
 @pytest.mark.parametrize("suffix", ["eval", "json"])
 def test_a_header_only_log_is_explained_and_no_error(tmp_path: Path, suffix: str) -> None:
     """An Inspect log without samples has no transcripts: `read` gives none, and the command says why and exits with 0."""
