@@ -20,6 +20,7 @@ from judge.calibration.alpha import krippendorff_alpha
 from judge.calibration.comparison import paired_difference
 from judge.calibration.intervals import clustered_proportion
 from judge.calibration.kappa import agreement_coefficient
+from judge.calibration.legacy import hayes_krippendorff
 from judge.calibration.rate_difference import difference, shared_cluster_difference
 from judge.calibration.rates import (
     Gold,
@@ -111,12 +112,16 @@ def agreement_settings() -> Iterator[Setting]:
             options = {"replicates": REPLICATES, "seed": int(rng.integers(2**31))}
             return {
                 "alpha, BCa over items": krippendorff_alpha(ratings, **options),
+                "alpha, Hayes-Krippendorff (legacy)": hayes_krippendorff(ratings, **options),
                 "AC1, BCa over items": agreement_coefficient(ratings, "gwet", categories=[0, 1], **options),
             }
 
-        yield Setting(
-            f"{n} x {raters} raters, pi {pi}", {"alpha, BCa over items": kappa, "AC1, BCa over items": ac1}, run
-        )
+        truth = {
+            "alpha, BCa over items": kappa,
+            "alpha, Hayes-Krippendorff (legacy)": kappa,
+            "AC1, BCa over items": ac1,
+        }
+        yield Setting(f"{n} x {raters} raters, pi {pi}", truth, run)
 
 
 def clustered_agreement_settings() -> Iterator[Setting]:
@@ -279,6 +284,29 @@ def label_settings() -> Iterator[Setting]:
         yield Setting(f"pi {pi}, se {se}, sp {sp}, N {n}, {labels} labels", {"two-phase": pi, "PPI++": pi}, run)
 
 
+def clustered_label_settings() -> Iterator[Setting]:
+    """Prediction-powered inference where transcripts come in scenarios that are labelled in part."""
+    for pi, rho, k, m, labels in ((0.2, 0.2, 100, 20, 400), (0.3, 0.1, 60, 20, 300)):
+
+        def run(rng: Generator, pi=pi, rho=rho, k=k, m=m, labels=labels) -> dict[str, Statistic]:
+            spread = (1 - rho) / rho
+            scenario = np.repeat(np.arange(k), m)
+            truth = rng.random(k * m) < rng.beta(pi * spread, (1 - pi) * spread, k)[scenario]
+            said = rng.random(k * m) < np.where(truth, 0.9, 0.1)
+            order = rng.permutation(k * m)
+            inside, outside = order[:labels], order[labels:]
+            gold, rest = (truth[inside], said[inside]), said[outside]
+            return {
+                "PPI++ over clusters": prediction_powered(
+                    *gold, rest, random_subsample=True, clusters=(scenario[inside], scenario[outside])
+                ),
+                "PPI++ as if independent": prediction_powered(*gold, rest, random_subsample=True),
+            }
+
+        truth = {"PPI++ over clusters": pi, "PPI++ as if independent": pi}
+        yield Setting(f"pi {pi}, {k} scenarios x {m}, rho {rho}, {labels} labels", truth, run)
+
+
 def cluster_settings() -> Iterator[Setting]:
     """A share of items in clusters whose own shares follow a beta distribution with the given correlation."""
     for share, k, m, rho in (
@@ -335,7 +363,7 @@ def main() -> None:
     print(f"{runs} runs, {CHEAPER * runs} without a bootstrap\n")
     print("| setting | interval | coverage | width | none |\n|---|---|---|---|---|")
     bootstrapped = (agreement_settings, clustered_agreement_settings, accuracy_settings, clustered_accuracy_settings)
-    cheap = (rate_settings, label_settings, cluster_settings, difference_settings)
+    cheap = (rate_settings, label_settings, clustered_label_settings, cluster_settings, difference_settings)
     for group, times in [(g, runs) for g in (*bootstrapped, score_settings)] + [(g, CHEAPER * runs) for g in cheap]:
         for line in measure(group(), times):
             print(

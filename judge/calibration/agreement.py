@@ -26,6 +26,7 @@ _FIGURES: Mapping[str, Metric | tuple[Coefficient, Weights]] = {
     "krippendorff_alpha_nominal": "nominal",
     "krippendorff_alpha_ordinal": "ordinal",
     "krippendorff_alpha_interval": "interval",
+    "krippendorff_alpha_ratio": "ratio",
     "cohen_kappa": ("cohen", "identity"),
     "weighted_kappa": ("cohen", "linear"),
     "weighted_kappa_quadratic": ("cohen", "quadratic"),
@@ -38,6 +39,7 @@ _FIGURES: Mapping[str, Metric | tuple[Coefficient, Weights]] = {
 _ORDERED = (
     "krippendorff_alpha_ordinal",
     "krippendorff_alpha_interval",
+    "krippendorff_alpha_ratio",
     "weighted_kappa",
     "weighted_kappa_quadratic",
     "gwet_ac2",
@@ -100,17 +102,25 @@ def agreement(
     replicates: int = REPLICATES,
     level: float = 0.95,
     only: Collection[str] | None = None,
+    numbers: Sequence[float] | None = None,
 ) -> dict[str, Statistic]:
     """Every agreement figure that applies, by the names of the calibration output; `only` some of them.
 
     `ratings`: (n_items, n_raters), -1 or NaN = missing. `ordered`: the categories form a scale, which adds ordinal and
     interval alpha, AC2 and the weighted kappas. Cohen's kappas appear for two raters only. With `clusters` (n_items,)
-    whole clusters are resampled.
+    whole clusters are resampled. `numbers`: what each rating 0, 1, ... amounts to, where it is an amount: interval alpha is then
+    that of the amounts, and ratio alpha is added where none is below 0.
     """
     values = as_values(ratings)
+    amounts = values
+    if numbers is not None:
+        there = ~np.isnan(values)
+        amounts = np.full(values.shape, np.nan)
+        amounts[there] = np.asarray(numbers, dtype=float)[values[there].astype(np.int64)]
 
     def alpha(metric: Metric) -> Statistic:
-        return krippendorff_alpha(values, metric, clusters=clusters, seed=seed, replicates=replicates, level=level)
+        rated = amounts if metric in ("interval", "ratio") else values
+        return krippendorff_alpha(rated, metric, clusters=clusters, seed=seed, replicates=replicates, level=level)
 
     def coefficient(name: Coefficient, weights: Weights) -> Statistic:
         return agreement_coefficient(
@@ -127,6 +137,8 @@ def agreement(
     found = {}
     for name, figure in _FIGURES.items():
         applies = (ordered or name not in _ORDERED) and (values.shape[1] == 2 or figure[0] != "cohen")
+        if figure == "ratio":
+            applies = applies and numbers is not None and min(numbers) >= 0
         if applies and (only is None or name in only):
             found[name] = alpha(figure) if isinstance(figure, str) else coefficient(*figure)
     return found

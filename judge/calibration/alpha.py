@@ -95,7 +95,7 @@ def alpha_scheme(values: Floats, metric: Metric, clusters: Integers | None = Non
         return _sparse(coded, metric, clusters)
     if metric == "ordinal":
         return _ordinal_table(coded, clusters)
-    return _fixed_table(coded, _distance_table(coded.categories, metric), clusters)
+    return _fixed_table(coded, distance_table(coded.categories, metric), clusters)
 
 
 def item_disagreement(ratings: ArrayLike) -> Floats:
@@ -107,7 +107,7 @@ def item_disagreement(ratings: ArrayLike) -> Floats:
     return np.asarray(np.divide(differing, pairs, out=np.full(len(counts), np.nan), where=pairs > 0))
 
 
-def _distance_table(categories: Floats, metric: Metric) -> Floats:
+def distance_table(categories: Floats, metric: Metric) -> Floats:
     """Squared distances between categories: (n_categories, n_categories), zeros on the diagonal."""
     if metric == "nominal":
         return 1.0 - np.eye(len(categories))

@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from judge.calibration import agreement as agr
+from judge.calibration import legacy
 from judge.calibration.alpha import item_disagreement
+from judge.calibration.claims import Claims, claims_of_raters
 from judge.calibration.matching import MISSING, Integers, Ratings, binary, majority_sign, rate_table, share_positive
-from judge.calibration.raters import Sensitivity, vary_consensus
+from judge.calibration.protocol import DEFAULTS
+from judge.calibration.raters import dawid_skene
 from judge.calibration.statistic import Statistic, statistic_rows
 from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.gold.model import Label
 from judge.rubrics.model import Scale
 
+_FEWEST_RATERS: Final = 3
+_FEWEST_OF_A_LEVEL: Final = 30
+
 
 class LevelAgreement(Frozen):
-    """One level against all others, among raters.
-
-    `share`: of all ratings. `specific`: how often a second rater gives the level where one has; null if nobody ever does.
-    `alpha` is that of "this level or not".
-    """
+    """One level against all others: its share of the ratings, how often a second rater gives it where one has, and alpha."""
 
     share: float
     specific: float | None
     alpha: Statistic
 
 
-class Disputed(Frozen):
-    """An item on which raters differ: `disagreement` is the share of its pairs of raters that do (0 none, 1 all)."""
+class Influence(Frozen):
+    """What a rater does to nominal alpha. `change` above 0: the others agree better without. `differs`: from the others."""
 
-    transcript_id: str
-    disagreement: float
-    levels: dict[str, int]  # ratings by level
+    n: int
+    alpha_without: float | None
+    change: float | None
+    differs: float | None
+
+
+class ConsensusCheck(Frozen):
+    """Dawid and Skene's (1979) model of the raters: what it makes of the items where the majority may be wrong.
+
+    `error_rates`: for each rater and true level the chance of each answer. `against_majority`: items whose likeliest level has
+    fewer votes than another one.
+    """
+
+    log_likelihood: float
+    steps: int
+    marginals: dict[str, float]
+    error_rates: dict[str, dict[str, dict[str, float]]]
+    against_majority: tuple[str, ...]
+    note: str
 
 
 class Agreement(Frozen):
-    """Raters on one rubric: how far they agree, on which levels and items they do not, and who drives disagreement."""
+    """Raters on one rubric: how far they agree, and who drives disagreement."""
 
     rubric: str
     n_items: int
@@ -53,11 +72,12 @@ class Agreement(Frozen):
     statistics: dict[str, Statistic]  # on the levels as they are
     binary: dict[str, Statistic]  # on positive or not
     pairs: dict[str, dict[str, Statistic]]
+    without: dict[str, float | None]  # alpha without each rater
     by_level: dict[str, LevelAgreement]
-    without: dict[str, float | None]  # alpha without each rater, whoever lowers it most first
-    differs: dict[str, float | None]  # how often each rater differs from another on the same item
-    disputed: tuple[Disputed, ...]  # the items that raters differ on, the most disputed first
-    consensus: Sensitivity | None  # what a model of raters who err makes of the majority; null with fewer than three
+    influence: dict[str, Influence]  # with three raters or more, who drives disagreement most first
+    disagreement: dict[str, float]  # items on which raters differ: the share of their pairs, the largest first
+    rater_model: ConsensusCheck | None = None  # on request
+    claims: Claims
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One row per statistic."""
@@ -75,12 +95,15 @@ def agreement(
     drop: Collection[str] = (),
     items_of: str | None = None,
     clusters: Mapping[str, str] | None = None,
+    published: bool = False,
+    rater_model: bool = False,
     seed: int = 0,
 ) -> Agreement:
     """Measure how far raters agree on one rubric (needed only where the labels are on several).
 
     `order` puts levels that have no known scale into an order, lowest first, for the ordinal statistics. Labels in `drop`
-    count as not given. `items_of` keeps the items that some rater of this kind has labelled.
+    count as not given. `items_of` keeps the items that some rater of this kind has labelled. `published` adds
+    figures in the form in which published work prints them (`legacy`), `rater_model` a fit of Dawid and Skene's model.
 
     Raises:
         InputError: if there is nothing to compare, or the polarity of the labels cannot be told.
@@ -106,6 +129,12 @@ def agreement(
     )
     influence = agr.by_rater(codes) if codes.shape[1] > 2 else ()
     signs = majority_sign(table)
+    statistics = agr.agreement(
+        codes, categories=categories, ordered=ordered, clusters=groups, seed=seed, numbers=_numbers(levels)
+    )
+    if published:
+        statistics |= legacy.as_published(codes, categories=categories, ordered=ordered, clusters=groups, seed=seed)
+    signed = agr.agreement(binary(table, table.codes), categories=[0, 1], clusters=groups, seed=seed)
     return Agreement(
         rubric=table.rubric,
         n_items=len(table.items),
@@ -116,8 +145,8 @@ def agreement(
         prevalence=share_positive(signs),
         counts={level: int((codes == code).sum()) for code, level in enumerate(levels)},
         missing={"ratings": int((codes == MISSING).sum()), "outside the scale": table.outside},
-        statistics=agr.agreement(codes, categories=categories, ordered=ordered, clusters=groups, seed=seed),
-        binary=agr.agreement(binary(table, table.codes), categories=[0, 1], clusters=groups, seed=seed),
+        statistics=statistics,
+        binary=signed,
         pairs={
             f"{table.raters[pair.first]} / {table.raters[pair.second]}": {
                 "percent_agreement": pair.percent,
@@ -126,29 +155,76 @@ def agreement(
             }
             for pair in pairs
         },
-        by_level={
-            levels[int(one.category)]: LevelAgreement(share=one.share, specific=one.specific, alpha=one.alpha)
-            for one in (agr.by_category(codes, clusters=groups, seed=seed) if several else ())
-        },
         without={table.raters[row.rater]: row.alpha_without for row in influence},
-        differs={table.raters[row.rater]: row.differs for row in influence},
-        disputed=_disputed(table.items, codes, levels),
-        consensus=vary_consensus(binary(table, table.codes), signs, table.raters),
+        by_level=_by_level(codes, levels, groups, seed) if several else {},
+        influence={
+            table.raters[row.rater]: Influence(
+                n=row.n, alpha_without=row.alpha_without, change=row.change, differs=row.differs
+            )
+            for row in influence
+        },
+        disagreement=_most_disputed(table.items, codes),
+        rater_model=_check_consensus(table, codes, levels) if rater_model else None,
+        claims=claims_of_raters(
+            table.rubric,
+            signed["krippendorff_alpha_nominal"],
+            n_raters=len(table.raters),
+            prevalence=share_positive(signs),
+            human=table.kinds == {"human"},
+            low=DEFAULTS["SCREENING"].alpha_low,
+            point=DEFAULTS["RATE"].alpha,
+        ),
     )
 
 
-def _disputed(items: Sequence[str], codes: Integers, levels: Sequence[str]) -> tuple[Disputed, ...]:
-    share = np.nan_to_num(item_disagreement(codes))
-    found = []
-    for index in np.argsort(-share, kind="stable"):
-        if share[index] == 0:
-            break
-        given = codes[index][codes[index] != MISSING]
-        counts = {
-            level: n for level, n in zip(levels, np.bincount(given, minlength=len(levels)).tolist(), strict=True) if n
-        }
-        found.append(Disputed(transcript_id=items[index], disagreement=float(share[index]), levels=counts))
-    return tuple(found)
+def _numbers(levels: Sequence[str]) -> list[float] | None:
+    """The levels as amounts, where each is written as a number."""
+    try:
+        numbers = [float(level) for level in levels]
+    except ValueError:
+        return None
+    return numbers if all(math.isfinite(number) for number in numbers) else None
+
+
+def _by_level(codes: Integers, levels: Sequence[str], groups: Any, seed: int) -> dict[str, LevelAgreement]:
+    return {
+        levels[int(one.category)]: LevelAgreement(share=one.share, specific=one.specific, alpha=one.alpha)
+        for one in agr.by_category(codes, clusters=groups, seed=seed)
+    }
+
+
+def _most_disputed(items: Sequence[str], codes: Integers) -> dict[str, float]:
+    shares = item_disagreement(codes)
+    disputed = [(-float(share), item) for item, share in zip(items, shares, strict=True) if share > 0]
+    return {item: -share for share, item in sorted(disputed)}
+
+
+def _check_consensus(table: Ratings, codes: Integers, levels: Sequence[str]) -> ConsensusCheck | None:
+    """Dawid and Skene's model of the raters beside their majority; None with fewer than three, where it says nothing."""
+    if codes.shape[1] < _FEWEST_RATERS:
+        return None
+    rated = (codes != MISSING).any(axis=1)
+    model = dawid_skene(codes[rated])
+    names = [levels[int(category)] for category in model.categories]
+    votes = np.stack([(codes[rated] == int(category)).sum(axis=1) for category in model.categories], axis=1)
+    behind = votes.max(axis=1) > votes[np.arange(len(votes)), model.posterior.argmax(axis=1)]
+    rarest = min((votes.argmax(axis=1) == index).sum() for index in range(len(names)))
+    notes = ["a sensitivity analysis, never the truth: raters who share a bias pass for right"]
+    if rarest < _FEWEST_OF_A_LEVEL:
+        notes.append(f"a level has {rarest} items, the model wants {_FEWEST_OF_A_LEVEL}: another fit may be as good")
+    if not model.converged:
+        notes.append("the fit did not settle")
+    return ConsensusCheck(
+        log_likelihood=model.log_likelihood,
+        steps=model.steps,
+        marginals=dict(zip(names, model.marginals.tolist(), strict=True)),
+        error_rates={
+            rater: {true: dict(zip(names, row, strict=True)) for true, row in zip(names, rates, strict=True)}
+            for rater, rates in zip(table.raters, model.error_rates.tolist(), strict=True)
+        },
+        against_majority=tuple(np.array(table.items)[rated][behind].tolist()),
+        note="; ".join(notes),
+    )
 
 
 def _one_rubric(labels: Sequence[Label], rubric: str | None) -> str:

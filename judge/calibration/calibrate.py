@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from judge.calibration import agreement as agr
 from judge.calibration import comparison, scores
 from judge.calibration.among_raters import Agreement, agreement
 from judge.calibration.annotator import annotator_report
-from judge.calibration.ceiling import human_ceiling
 from judge.calibration.claims import Claims, below_chance, claims_of_judge
 from judge.calibration.estimate import Rate, measure_rates
 from judge.calibration.intervals import clopper_pearson
@@ -28,6 +27,7 @@ from judge.calibration.matching import (
     Matched,
     Ratings,
     binary,
+    majority_sign,
     match,
     share_positive,
     take,
@@ -42,10 +42,8 @@ from judge.rubrics.model import Scale
 
 __all__ = ["Agreement", "Calibration", "Rate", "Subgroup", "agreement", "calibrate", "measure_rates"]
 
+_MOST_RATERS = 12  # beyond, there is no table of each
 EPSILON = {"human": 0.2}  # of the alternative annotator test, for experts; skilled raters .15, crowd .1
-
-
-_MOST_RATERS: Final = 12  # of a crowd nobody is looked at alone
 
 
 class Subgroup(Frozen):
@@ -80,9 +78,10 @@ class Calibration(Frozen):
     by_level: dict[str, Statistic]  # on the levels as they are
     bounds: dict[str, Statistic]  # with every missing verdict wrong, and with every one right
     humans: dict[str, Statistic]  # the raters among themselves, on the same items
-    ceiling: dict[str, Statistic]  # balanced accuracy of each rater against the majority of the others
-    beside_ceiling: dict[str, Statistic]  # the judge's, on the same items against the same majority
+    ceiling: dict[str, Statistic]  # balanced accuracy of each rater against the rest
+    beside_ceiling: dict[str, Statistic]  # the judge's against the same rest, on the same items
     rivals: dict[str, Statistic]  # balanced accuracy of judges that do not read
+    reliability: tuple[scores.ReliabilityBin, ...]  # where verdicts give probabilities
     subgroups: tuple[Subgroup, ...]  # the worst first, field by field
     claims: Claims
     notes: tuple[str, ...]
@@ -154,7 +153,7 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         found["alt_test_advantage_probability"] = report.overall.advantage_probability
         found["alt_test_winning_rate_on_positives"] = report.on_positives.winning_rate
         found["alt_test_winning_rate_always_majority"] = report.always_majority.winning_rate
-    ceiling = human_ceiling(signs, one.said, clusters=one.clusters) if len(one.ratings.raters) <= _MOST_RATERS else ()
+    ceiling, judge_beside = _ceiling(one)
     return Calibration(
         rubric=one.rubric,
         judge=one.judge,
@@ -172,9 +171,10 @@ def measure(one: Matched, *, epsilon: float = EPSILON["human"], seed: int = 0) -
         by_level=_level_figures(one, seed),
         bounds=acc.bounds_with_missing(truth, said, clusters=groups),
         humans=_humans(one.ratings, one.clusters, seed),
-        ceiling={one.ratings.raters[row.rater]: row.human for row in ceiling},
-        beside_ceiling={one.ratings.raters[row.rater]: row.judge for row in ceiling},
+        ceiling=ceiling,
+        beside_ceiling=judge_beside,
         rivals=_rivals(truth, groups),
+        reliability=draw_reliability(one),
         subgroups=_subgroups(one, seed),
         claims=claims_of_judge(
             one.rubric,
@@ -229,6 +229,25 @@ def _humans(table: Ratings, clusters: Any, seed: int) -> dict[str, Statistic]:
     )
 
 
+def _ceiling(one: Matched) -> tuple[dict[str, Statistic], dict[str, Statistic]]:
+    """Each rater, and the judge, against the majority of the other raters, on the items that both answered.
+
+    Who is compared with a majority that they are part of is flattered.
+    """
+    table = one.ratings
+    if len(table.raters) < 2 or len(table.raters) > _MOST_RATERS:
+        return {}, {}
+    raters, judge = {}, {}
+    for index, rater in enumerate(table.raters):
+        rest = table._replace(codes=np.delete(table.codes, index, axis=1), settled=np.full_like(table.settled, MISSING))
+        truth, own = majority_sign(rest), binary(table, table.codes)[:, index]
+        both = (truth != MISSING) & (own != MISSING) & (one.said != MISSING)
+        shared = None if one.clusters is None else one.clusters[both]
+        raters[rater] = acc.balanced_accuracy(truth[both], own[both], clusters=shared)
+        judge[rater] = acc.balanced_accuracy(truth[both], one.said[both], clusters=shared)
+    return raters, judge
+
+
 def _rivals(truth: Integers, clusters: Any) -> dict[str, Statistic]:
     return {
         name: acc.balanced_accuracy(truth, np.full(len(truth), answer), clusters=clusters)
@@ -250,6 +269,14 @@ def _score_figures(one: Matched, known: Any, groups: Any, seed: int) -> dict[str
         found["brier"] = scores.brier(truth, values, clusters=shared, seed=seed)
         found["ece"] = scores.calibration_error(truth, values, clusters=shared, seed=seed)
     return found
+
+
+def draw_reliability(one: Matched) -> tuple[scores.ReliabilityBin, ...]:
+    """How often items are positive to which the judge gives a probability, bin by bin; empty where it gives none."""
+    if one.scores is None or not one.probable:
+        return ()
+    there = (one.truth != MISSING) & ~np.isnan(one.scores)
+    return scores.reliability(one.truth[there], one.scores[there])
 
 
 def _level_figures(one: Matched, seed: int) -> dict[str, Statistic]:
@@ -287,7 +314,7 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
     if one.reasons:
         notes.append(f"{sum(one.reasons.values())} of {len(one.said)} items have no verdict; see bounds")
     notes += _towards_screening(acc.extremes(table)[0], clustered=one.clusters is not None)
-    notes.append("precision (average precision too), F1, kappa, alpha and AC1 hold at this gold's prevalence only")
+    notes.append("precision, F1, kappa, alpha and AC1 hold at this gold's prevalence only")
     return notes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from judge.calibration.planning import items_for_alpha
 from judge.calibration.statistic import Statistic
 from judge.frozen import Frozen
 
@@ -66,6 +67,39 @@ def claims_of_judge(
         f"precision, F1, kappa or alpha for transcripts where other than {share} are positive",
         "anything on models, scenarios or languages that this gold does not hold",
     ]
+    return Claims(may=tuple(may), may_not=tuple(may_not))
+
+
+def claims_of_raters(
+    rubric: str, alpha: Statistic, *, n_raters: int, prevalence: float | None, human: bool, low: float, point: float
+) -> Claims:
+    """What raters' agreement bears: `alpha` of positive or not, tentative from the lower bound `low`, reliable from `point`.
+
+    The bars are Krippendorff's (2004).
+    """
+    may, may_not = [], []
+    share = "an unknown share" if prevalence is None else f"{prevalence:.1%}"
+    if alpha.estimate is None or alpha.low is None or alpha.high is None:
+        may_not.append(f"that raters agree on {rubric}: {alpha.note}")
+    else:
+        may.append(f"{n_raters} raters on {alpha.n} items, {share} of them positive: nominal alpha {_interval(alpha)}")
+        more = items_for_alpha(alpha.estimate, alpha.low, alpha.n, low)
+        if alpha.high < low:
+            may_not.append(
+                f"anything of any judge on {rubric}: raters do not agree (alpha below {low:g}), mend the rubric first"
+            )
+        elif alpha.low < low:
+            about = (
+                "more items will hardly change it" if more is None else f"about {more:,} further items would settle it"
+            )
+            may_not.append(f"that raters agree on {rubric} (lower bound {low:g}): {about}")
+        elif alpha.estimate < point:
+            may_not.append(f"that raters agree reliably on {rubric} (alpha {point:g}): tentative conclusions only")
+        else:
+            may.append(f"raters agree reliably on {rubric}")
+    if not human:
+        may_not.append("how far people agree: these labels are not human")
+    may_not.append("percent agreement or AC1 alone, or any of these figures at another share of positives")
     return Claims(may=tuple(may), may_not=tuple(may_not))
 
 

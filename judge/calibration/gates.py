@@ -22,7 +22,7 @@ from judge.calibration.calibrate import Calibration
 from judge.calibration.claims import below_chance
 from judge.calibration.intervals import exact_clustered
 from judge.calibration.matching import MISSING, Matched, binary
-from judge.calibration.planning import further_items, specificity_for_ppv
+from judge.calibration.planning import further_items, items_for_alpha, specificity_for_ppv
 from judge.calibration.records import Record
 from judge.calibration.statistic import Statistic, measured
 from judge.frozen import Frozen
@@ -223,10 +223,8 @@ def _alpha(alpha: Statistic, point: float, low: float) -> Gate:
         state, text = "passed", "raters agree"
     else:
         state, text = "open", "whether raters agree enough is open"
-        if alpha.estimate > low and alpha.low < low:
-            # The half-width shrinks with the root of n.
-            ratio = (alpha.estimate - alpha.low) / (alpha.estimate - low)
-            needs = Needs(items=math.ceil(alpha.n * (ratio**2 - 1)))
+        if more := items_for_alpha(alpha.estimate, alpha.low, alpha.n, low):
+            needs = Needs(items=more)
         elif alpha.estimate < point:
             text = f"alpha is below {point:g}: more items will not help, a clearer rubric or better training may"
     return Gate(gate="G1", name="alpha", state=state, threshold=low, figure=alpha, text=text, needs=needs)

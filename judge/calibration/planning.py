@@ -105,6 +105,18 @@ def further_items(hits: float, n: float, bound: float, level: float = 0.95) -> F
     )
 
 
+def items_for_alpha(estimate: float, low: float, n: int, bar: float) -> int | None:
+    """About how many further items lift the lower bound of alpha to `bar`, as its half-width shrinks with the root of n.
+
+    0 if it is there; None if no number would, as alpha itself is not above it.
+    """
+    if low >= bar:
+        return 0
+    if estimate <= bar:
+        return None
+    return math.ceil(n * (((estimate - low) / (estimate - bar)) ** 2 - 1))
+
+
 def specificity_for_ppv(prevalence: float, sensitivity: float, ppv: float) -> float:
     """The specificity at which a flag is right with chance `ppv` at this prevalence: 1 - pi se (1 - ppv) / (ppv (1 - pi))."""
     return 1 - prevalence * sensitivity * (1 - ppv) / (ppv * (1 - prevalence))

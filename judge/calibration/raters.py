@@ -7,44 +7,15 @@ finds structure in noise, and it calls raters who share a bias right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from judge.calibration.ratings import MISSING, Floats, Integers, code
-from judge.frozen import Frozen
+from judge.calibration.ratings import MISSING, Floats, code
 
 _MOST_STEPS = 2000
-_MOST_RATERS: Final = 50  # columns; of more, as in crowds without names, no column is one person
-_FEW_POSITIVES: Final = 30
 _ENOUGH = 1e-9
-
-
-class ErrorRates(Frozen):
-    """What the model makes of one rater: how often they see a positive, and a negative, for what it is; null without any."""
-
-    n: int
-    sensitivity: float | None
-    specificity: float | None
-
-
-class Sensitivity(Frozen):
-    """How much hangs on counting every rater's vote alike: the majority beside the model's most likely answers.
-
-    `changed`: items on which the two differ, of those with a majority. `settled`: items without a majority to which the model
-    gives an answer. The majority stays the truth that everything else is computed from.
-    """
-
-    n_items: int
-    positive_by_majority: float | None  # share of the items that have a majority
-    positive_by_model: float
-    changed: int
-    settled: int
-    error_rates: dict[str, ErrorRates]
-    log_likelihood: float
-    converged: bool
-    note: str
 
 
 class RaterModel(NamedTuple):
@@ -100,41 +71,3 @@ def dawid_skene(ratings: ArrayLike, rater_of_column: Sequence[int] | None = None
             return RaterModel(coded.categories, marginals, error_rates, posterior, now, step, True)
         previous = now
     return RaterModel(coded.categories, marginals, error_rates, posterior, now, _MOST_STEPS, False)
-
-
-def vary_consensus(signs: Integers, majority: Integers, raters: Sequence[str]) -> Sensitivity | None:
-    """Compare the majority with the model; None with fewer than three raters, without both answers, or for a crowd.
-
-    `signs`: (n_items, n_raters) of 1 positive, 0 negative, -1 missing; `majority`: (n_items,) likewise, -1 = tied.
-    """
-    rated = (signs != MISSING).any(axis=1)
-    given = signs[signs != MISSING]
-    if not 3 <= len(raters) <= _MOST_RATERS or len(np.unique(given)) < 2:
-        return None
-    model = dawid_skene(signs[rated])
-    likely, votes = (model.posterior[:, 1] > 0.5).astype(np.int64), majority[rated]
-    decided = votes != MISSING
-    positives = int((votes == 1).sum())
-    few = positives < _FEW_POSITIVES or int((votes == 0).sum()) < _FEW_POSITIVES
-    return Sensitivity(
-        n_items=int(rated.sum()),
-        positive_by_majority=float((votes[decided] == 1).mean()) if decided.any() else None,
-        positive_by_model=float(model.marginals[1]),
-        changed=int((likely != votes)[decided].sum()),
-        settled=int((~decided).sum()),
-        error_rates={rater: _error_rates(model, index, signs) for index, rater in enumerate(raters)},
-        log_likelihood=model.log_likelihood,
-        converged=model.converged,
-        note="a sensitivity analysis, never truth"
-        + (f"; fewer than {_FEW_POSITIVES} items of one kind: the model may fit noise" if few else ""),
-    )
-
-
-def _error_rates(model: RaterModel, rater: int, signs: Integers) -> ErrorRates:
-    """A row of zeros says that the rater answered on no item of that kind."""
-    (passed, alarmed), (missed, seen) = model.error_rates[rater]
-    return ErrorRates(
-        n=int((signs[:, rater] != MISSING).sum()),
-        sensitivity=float(seen) if missed + seen > 0 else None,
-        specificity=float(passed) if passed + alarmed > 0 else None,
-    )

@@ -188,11 +188,12 @@ def calibrate(
         return
     from judge.report.audits import describe_audit
     from judge.report.figures import describe_calibration
+    from judge.report.wrapping import tell
 
     for one in found:
-        print("\n".join(describe_calibration(one)))
+        tell(describe_calibration(one))
     for audit in audits:
-        print("\n".join(describe_audit(audit)))
+        tell(describe_audit(audit))
 
 
 def rates(
@@ -259,8 +260,9 @@ def rates(
             print_json(one.model_dump(mode="json"))
         else:
             from judge.report.figures import describe_rate
+            from judge.report.wrapping import tell
 
-            print("\n".join(describe_rate(one)))
+            tell(describe_rate(one))
     if not labels:
         say("Without --labels nothing is known of the judge's errors: these are flag rates, not rates of behaviour.")
 

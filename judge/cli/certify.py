@@ -48,6 +48,7 @@ def certify(
     from judge.calibration.records import build_record, identify, match_record, take_answers, take_split
     from judge.ledger.store import open_ledger
     from judge.report.certificates import describe_certificate
+    from judge.report.wrapping import tell
     from judge.text import quoted
     from judge.workspace import resolve_workspace
 
@@ -87,7 +88,7 @@ def certify(
         if json:
             print_json(issued.certificate.model_dump(mode="json", by_alias=True) | {"path": str(issued.path)})
         else:
-            print("\n".join(describe_certificate(issued.certificate)))
+            tell(describe_certificate(issued.certificate))
         say(f"{issued.path}\n{issued.record_path}", quiet=json)
     if worst:
         raise typer.Exit(worst)
@@ -102,6 +103,7 @@ def verify(path: Path, verdicts: Iterable[Verdict], *, look: int, workspace: Pat
     from judge.calibration.certificate import verify_certificate, why_void
     from judge.errors import NotCalibratedError
     from judge.report.certificates import describe_certificate, describe_drift
+    from judge.report.wrapping import tell
 
     newer = list(verdicts)
     certificate = verify_certificate(path)
@@ -123,9 +125,9 @@ def verify(path: Path, verdicts: Iterable[Verdict], *, look: int, workspace: Pat
             }
         )
     else:
-        print("\n".join(describe_certificate(certificate)))
+        tell(describe_certificate(certificate))
         if drift is not None:
-            print("\n".join(describe_drift(drift)))
+            tell(describe_drift(drift))
         say("recomputed from its record: the same bytes")
     if void:
         raise NotCalibratedError(f"{path}: the certificate is void: {'; '.join(void)}")

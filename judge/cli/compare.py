@@ -36,6 +36,7 @@ def compare(
     from judge.calibration.differences import compare_groups, compare_judges
     from judge.gold.labels import read_labels
     from judge.report.figures import describe_comparison
+    from judge.report.wrapping import tell
 
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
     known = read_labels(*labels) if labels else []
@@ -50,4 +51,4 @@ def compare(
         if json:
             print_json(one.model_dump(mode="json"))
         else:
-            print("\n".join(describe_comparison(one)))
+            tell(describe_comparison(one))

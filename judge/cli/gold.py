@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from judge.cli.common import GoldFolder, Json, Workspace, load_gold_set, print_json, say
-from judge.cli.given import Judges, Kinds, Labels, Positive, Seed, load_scales, load_verdicts, read_all_labels
+from judge.cli.given import (
+    Judges,
+    Kinds,
+    Labels,
+    Positive,
+    Seed,
+    gold_beside,
+    label_paths,
+    load_scales,
+    load_verdicts,
+    read_all_labels,
+)
 from judge.cli.gold_anchoring import anchoring
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
@@ -41,17 +52,29 @@ def agree(
         Path | None, typer.Option(metavar="V.jsonl", help="Count these judges as raters too, of kind ai.")
     ] = None,
     model: Judges = None,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="Add figures as published work has them: Hayes-Krippendorff's interval, linearised errors.",
+        ),
+    ] = False,
+    rater_model: Annotated[
+        bool, typer.Option("--rater-model", help="Check the majority against Dawid and Skene's model of the raters.")
+    ] = False,
     seed: Seed = 0,
     workspace: Workspace = None,
     json: Json = False,
 ) -> None:
-    """Measure how far raters agree: alpha, kappas, AC1, per pair, without each rater.
+    """Measure how far raters agree: alpha, kappas, AC1; per pair, level and item; who drives disagreement.
 
     Example: judge gold agree --labels gold/labels
     """
     from judge.calibration.calibrate import agreement
     from judge.report.figures import describe_agreement
+    from judge.report.wrapping import tell
 
+    held = gold_beside(label_paths(labels, workspace))
     rows = read_all_labels(labels, workspace)
     if verdicts is not None:
         from judge.calibration.matching import as_labels
@@ -69,12 +92,15 @@ def agree(
             order=tuple(order.split(",")) if order else (),
             drop=drop or (),
             items_of=items_of,
+            clusters=held.families() if held else None,
+            published=published,
+            rater_model=rater_model,
             seed=seed,
         )
         if json:
             print_json(found.model_dump(mode="json"))
         else:
-            print("\n".join(describe_agreement(found)))
+            tell(describe_agreement(found))
 
 
 app.command("anchoring")(anchoring)
@@ -112,13 +138,14 @@ def stats(folder: GoldFolder = None, workspace: Workspace = None, json: Json = F
     """
     from judge.gold.counting import count_gold
     from judge.report.figures import describe_gold
+    from judge.report.wrapping import tell
 
     gold, rubrics = _load(folder, workspace, bare=True)
     counts = count_gold(gold, rubrics)
     if json:
         print_json(counts.model_dump(mode="json"))
     else:
-        print("\n".join(describe_gold(counts)))
+        tell(describe_gold(counts))
 
 
 @app.command("seal")

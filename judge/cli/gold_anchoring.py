@@ -24,6 +24,7 @@ def anchoring(
     from judge.calibration.anchoring import measure_anchoring
     from judge.report.figures import describe_statistics
     from judge.report.terminal import style
+    from judge.report.wrapping import tell
     from judge.text import counted, one_line
 
     found = measure_anchoring(
@@ -34,6 +35,6 @@ def anchoring(
             print_json(one.model_dump(mode="json"))
             continue
         print(style(f"{one_line(one.rubric)} by {one_line(one.judge)}: {counted(one.raters, 'rater')}", "bold"))
-        print("\n".join(describe_statistics(one.statistics, percent=True)))
+        tell(describe_statistics(one.statistics, percent=True))
     if not found:
         say("No label was drawn to see the verdict first or after; draw some with: judge audit --show-before 0.2")

@@ -55,6 +55,7 @@ def audit(
     Example: judge gold audit --labels labels.jsonl --transcripts runs/ --verdicts verdicts.jsonl
     """
     from judge.report.audits import describe_audit
+    from judge.report.wrapping import tell
 
     families: dict[str, str] = {}
     splits: dict[str, str] = {}
@@ -81,7 +82,7 @@ def audit(
         if json:
             print_json(one.model_dump(mode="json", exclude={"rivals": {"__all__": {"answers"}}}))
         else:
-            print("\n".join(describe_audit(one)))
+            tell(describe_audit(one))
     if any(discovery.weight == "fault" for one in found for discovery in one.discoveries):
         raise typer.Exit(1)
 

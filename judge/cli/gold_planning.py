@@ -70,7 +70,7 @@ def choose(
         if json:
             print_json(row.model_dump())
         else:
-            print(f"{one_line(row.transcript_id)}  {row.stratum}  stands for {row.weight:g}")
+            print(f"{one_line(row.transcript_id)}  {row.stratum}  stands for {row.weight:g} transcripts")
     say(f"{len(chosen)} transcripts; keep the weights: no rate may be made from these labels without them", quiet=json)
 
 
@@ -99,6 +99,7 @@ def plan(
     from judge.calibration.labelling import plan_labels, transcripts_for_rate
     from judge.calibration.protocol import load_protocol
     from judge.report.plans import describe_plan
+    from judge.report.wrapping import tell
     from judge.workspace import resolve_workspace
 
     found = plan_labels(
@@ -118,6 +119,6 @@ def plan(
     if json:
         print_json(found.model_dump(mode="json") | {"transcripts_for_bound": transcripts})
         return
-    print("\n".join(describe_plan(found)))
+    tell(describe_plan(found))
     if transcripts is not None:
-        print(f"  {transcripts:,} transcripts without a flag would bound the true rate at {bound:.3%}")
+        tell([f"  {transcripts:,} transcripts without a flag would bound the true rate at {bound:.3%}"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -25,8 +24,9 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
+from judge.cli.outcome import Outcome, print_all, summarise
 from judge.cli.panel import ask, open_panel, print_preview
-from judge.cli.progress import Follow, Reading, describe
+from judge.cli.progress import Follow, Reading
 from judge.errors import BudgetError, InputError
 from judge.workspace import SETTINGS_FILE, load_settings
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from judge.grading.lanes.pace import Paces
     from judge.grading.panels.panel import Panel
     from judge.ledger.store import Ledger
-    from judge.ledger.verdict import Status, Verdict
+    from judge.ledger.verdict import Status
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
     from judge.transcripts.source import Unreadable
@@ -152,7 +152,7 @@ def grade(
         "via": _choose_way(lane, batch=batch, elsewhere=processes not in (None, 1) or cluster is not None),
     }
     fixed = {"-m": bool(model), "--samples": samples != 1, "--record": record is not None}
-    fixed |= {"--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
+    fixed |= {"--together": together != 1, "--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
     seated = open_panel(panel, here, rubrics, parameters, fixed) if panel is not None else None
     models = [] if seated else _need(model or settings.models, "-m MODEL", "models")
     judges = [parse_judge(name, **parameters) for name in dict.fromkeys(models)]
@@ -175,6 +175,7 @@ def grade(
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
+    outcome = Outcome()
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
@@ -189,9 +190,10 @@ def grade(
             budget=purse,
             retry=statuses,
             on_progress=follow,
+            wanted=None if json or everything or seated else outcome.wants,
         )
         try:
-            outcome = asyncio.run(_print_all(stream, json=json, everything=everything, panel=seated is not None))
+            asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
         except KeyboardInterrupt:
             # typer would end the program without a word
             waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
@@ -199,7 +201,7 @@ def grade(
             raise typer.Exit(130) from None
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
-    _summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
+    summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
     if outcome.missing or any(not item.refused for item in unreadable) or not outcome.total:
@@ -270,62 +272,6 @@ def _need(values: Sequence[str], option: str, setting: str) -> Sequence[str]:
             f"[grade] in the {SETTINGS_FILE} of a workspace"
         )
     return values
-
-
-class _Outcome:
-    """What a run came to, by rubric."""
-
-    def __init__(self) -> None:
-        self.by_rubric: dict[str, Counter[str]] = {}
-        self.transcripts: dict[str, set[str]] = {}
-        self.total = self.missing = 0
-
-    def count(self, verdict: Verdict) -> None:
-        name = verdict.level if verdict.status == "ok" else f"no verdict: {verdict.status}"
-        self.by_rubric.setdefault(verdict.rubric, Counter())[name or "?"] += 1
-        self.transcripts.setdefault(verdict.rubric, set()).add(verdict.transcript_id)
-        self.total += 1
-        self.missing += verdict.status != "ok"
-
-
-async def _print_all(
-    stream: AsyncIterator[tuple[Verdict, bool]], *, json: bool, everything: bool, panel: bool
-) -> _Outcome:
-    from judge.report.terminal import describe_verdict
-
-    outcome = _Outcome()
-    async for verdict, _ in stream:
-        # Of a panel it is its own verdicts that count; its votes are there to be read.
-        counts = not panel or verdict.panel is not None
-        if counts:
-            outcome.count(verdict)
-        if json:
-            print_json(verdict.model_dump(mode="json"))
-        elif not counts and not everything:
-            continue
-        elif everything or verdict.status != "ok" or verdict.positive or verdict.level == "considered":
-            print("\n".join(describe_verdict(verdict)))
-    return outcome
-
-
-def _summarise(outcome: _Outcome, follow: Follow, ledger: str, *, quiet: bool) -> None:
-    from judge.text import counted
-
-    if not outcome.total:
-        say("\nNo transcripts were graded.", quiet=quiet)
-        return
-    say(quiet=quiet)
-    for name, levels in sorted(outcome.by_rubric.items()):
-        counts = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
-        rows, judged = sum(levels.values()), len(outcome.transcripts[name])
-        # Several judges or samples answer about one transcript: rows are no transcripts.
-        several = f"{rows:,} answers on " if rows > judged else ""
-        say(f"{name}: {several}{counted(judged, 'transcript')}: {counts}", quiet=quiet)
-    if outcome.missing:
-        say(f"no verdict: {outcome.missing:,} of {outcome.total:,}; counted as missing, not as clean", quiet=quiet)
-    if follow.last is not None:
-        say(describe(follow.last), quiet=quiet)
-    say(f"ledger: {ledger}", quiet=quiet)
 
 
 def _check_statuses(retry: list[str] | None) -> tuple[Any, ...]:

@@ -37,6 +37,7 @@ def set_thresholds(
         InputError: if there is more than one rubric, a judge did not judge every labelled transcript, or `path` cannot be
             written.
     """
+    from judge.report.wrapping import tell
     from judge.text import counted
 
     rubric = _one_rubric(verdicts)
@@ -59,7 +60,7 @@ def set_thresholds(
     if json:
         print_json(found.model_dump(mode="json", by_alias=True) | {"path": str(path)})
     else:
-        print("\n".join(_describe(found)))
+        tell(_describe(found))
     if others:
         windows = "asked about otherwise than most, as in windows, and left out: thresholds will not decide on such"
         say(f"{counted(len(others), 'transcript')} {windows}", quiet=json)

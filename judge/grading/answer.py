@@ -52,6 +52,7 @@ class Answer(_Answer):
 MAX_ANSWER_CHARS = 1024 * 1024
 _MAX_OPENINGS = 64
 _OBJECT = re.compile(r"\{\s*[\"}]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 class InvalidAnswerError(ValueError):
@@ -114,7 +115,7 @@ def _only_object(text: str) -> dict[str, Any]:
         raise InvalidAnswerError(f"{len(found)} JSON objects; give exactly one")
     if not found:
         raise InvalidAnswerError(last_error)
-    if not _is_text(found[0]):
+    if _SURROGATE.search(text) and not _is_text(found[0]):
         raise InvalidAnswerError("half a character stands in it (a lone surrogate), which no file can hold")
     return found[0]
 

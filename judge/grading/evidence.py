@@ -133,10 +133,10 @@ def _places(shown: Sequence[Message], cited: Message | None, quote: str) -> Iter
     if not quote.strip():
         return
     wordings = dict.fromkeys((quote, quote.strip(), hidden(quote)))
-    others = [message for message in shown if message is not cited]
     there = [message for message in shown if message is cited]
     yield from _exact(there, wordings, "exact")
     yield from _levelled(there, quote, "normalised")
+    others = [message for message in shown if message is not cited]
     yield from _exact(others, wordings, "moved")
     yield from _levelled(others, quote, "moved")
 

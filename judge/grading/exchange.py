@@ -16,6 +16,7 @@ from judge.grading.answer import Answer, InvalidAnswerError, answer_schema, pars
 from judge.grading.decision import check_answer
 from judge.grading.judges import Judge
 from judge.grading.prompt import Boundary, Prompt, draw_boundary, render_prompt
+from judge.grading.slots import Slots
 from judge.grading.view import WHOLE, View
 from judge.ledger.entry import Call
 from judge.ledger.verdict import Status
@@ -59,6 +60,7 @@ class Exchange:
     calls: list[Call] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     on_call: Callable[[Call], None] = lambda _call: None
+    slots: Slots = field(default_factory=Slots)  # places for requests, shared with the rest of the run
     turn: int = 0
     view: View = WHOLE
 
@@ -104,6 +106,8 @@ class Lane(Protocol):
     keeps_calls: bool
     #: Whether the provider may charge less for a prompt that begins like one it has just answered.
     caches_prefixes: bool
+    #: Whether it takes one of the exchange's places for each request, so that more may be in the making than is asked.
+    waits_for_place: bool
 
     @property
     def unreachable(self) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from judge.grading.exchange import call_key
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
 from judge.grading.tally import Tally
 from judge.ledger.entry import Call, Entry
-from judge.ledger.store import REOPENED, Select
+from judge.ledger.store import REOPENED, Ledger, Outline, Select
 from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
@@ -21,6 +22,8 @@ _LOOK_AHEAD_CHARS = 4_000_000
 # How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
 Samples = int | Callable[[Transcript, Rubric, Judge], int]
 
+Wanted = Callable[[Outline], bool]
+
 
 class Task(NamedTuple):
     """One verdict to be made."""
@@ -30,6 +33,8 @@ class Task(NamedTuple):
     rubric: Rubric
     judge: Judge
     sample: int
+    characters: int = 0  # of the transcript
+    begun: bool = False  # an earlier run was given answers for it that did not come to a verdict
 
 
 class Plan(NamedTuple):
@@ -42,9 +47,10 @@ class Plan(NamedTuple):
     def turns(self, transcripts: Iterable[Transcript]) -> Iterator[list[Task]]:
         """Every task, those of one transcript and one judge together: their prompts begin alike."""
         for transcript in transcripts:
+            size = count_characters(transcript)
             for judge in self.judges:
                 tasks = [
-                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample)
+                    Task(make_verdict_id(transcript, rubric, judge, sample), transcript, rubric, judge, sample, size)
                     for rubric in self.rubrics
                     for sample in range(self._times(transcript, rubric, judge))
                 ]
@@ -66,15 +72,7 @@ NOTHING_YET = Turn([], [])  # what a source of turns gives when more will come, 
 
 
 class Book(Protocol):
-    """What a run keeps its results in, and looks them up in: a ledger, or what stands for one in a worker process."""
-
-    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
-        """See `Ledger.statuses`."""
-        ...
-
-    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
-        """See `Ledger.verdicts`."""
-        ...
+    """What a run keeps its results in: a ledger, or what stands for one in a worker process."""
 
     def call(self, key: str) -> Call | None:
         """See `Ledger.call`."""
@@ -86,26 +84,44 @@ class Book(Protocol):
 
 
 def draw_turns(
-    plan: Plan, transcripts: Iterable[Transcript], *, book: Book | None, retry: Sequence[Status], tally: Tally
+    plan: Plan,
+    transcripts: Iterable[Transcript],
+    *,
+    book: Ledger | None,
+    retry: Sequence[Status],
+    tally: Tally,
+    wanted: Wanted | None = None,
 ) -> Iterator[Turn]:
-    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time."""
+    """What each judge is to be asked about each transcript, the ledger looked up for some of them at a time.
+
+    `wanted` is told of each verdict that is in the ledger, and says whether it is to be read; by default all are.
+    """
     turns = plan.turns(transcripts)
     while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
-        there = _settled(book, [task.verdict_id for tasks in batch for task in tasks], retry)
         tally.drawn += sum(map(len, batch))
+        known = {} if book is None else book.outlines(task.verdict_id for tasks in batch for task in tasks)
+        settled = {verdict_id: outline for verdict_id, outline in known.items() if outline.status not in retry}
+        read = tuple(verdict_id for verdict_id, outline in settled.items() if wanted is None or wanted(outline))
+        there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=read))} if book and read else {}
+        begun = _find_begun(book, [task for tasks in batch for task in tasks if task.verdict_id not in settled], known)
+        tally.found += len(settled)
         for tasks in batch:
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
-            tally.found += len(found)
-            yield Turn(found, [task for task in tasks if task.verdict_id not in there])
+            todo = [task for task in tasks if task.verdict_id not in settled]
+            yield Turn(found, [task._replace(begun=True) if task.verdict_id in begun else task for task in todo])
 
 
-def _settled(book: Book | None, verdict_ids: list[str], retry: Sequence[Status]) -> dict[str, Verdict]:
-    """Those verdicts that are in the ledger and are not to be asked for again."""
-    if book is None:
-        return {}
-    known = book.statuses(verdict_ids)
-    settled = tuple(verdict_id for verdict_id, status in known.items() if status not in retry)
-    return {verdict.verdict_id: verdict for verdict in book.verdicts(Select(verdict_id=settled))}
+def _find_begun(book: Ledger | None, tasks: Iterable[Task], known: Mapping[str, Outline]) -> set[str]:
+    """Return those verdicts for which an earlier run was given answers that did not come to use.
+
+    An answer that led to a verdict was used: who retries such a verdict wants another answer.
+    """
+    keys = [
+        call_key(task.verdict_id, 0)
+        for task in tasks
+        if not task.judge.embedded and (task.verdict_id not in known or known[task.verdict_id].status in REOPENED)
+    ]
+    return {key.partition("/")[0] for key in book.called(keys)} if book and keys else set()
 
 
 def only_seated(samples: Samples, seated: Collection[tuple[str, str]]) -> Samples:
@@ -125,10 +141,10 @@ def _take(turns: Iterator[list[Task]], tasks: int, chars: int) -> list[list[Task
     while tasks > 0 and chars > 0 and (turn := next(turns, None)) is not None:
         taken.append(turn)
         tasks -= len(turn)
-        chars -= count_characters(turn[0].transcript)
+        chars -= turn[0].characters
     return taken
 
 
 def count_characters(transcript: Transcript) -> int:
     """Return the characters of all that a transcript says."""
-    return sum(len(part.text) for _, part in transcript.parts())
+    return sum([len(part.text) for message in transcript.messages for part in message.parts])

@@ -3,7 +3,8 @@
 One task is one (transcript, rubric, judge, sample). A task whose verdict is in the ledger is not asked again; a call that
 was paid for before the last run was killed is used before a new one is made. Tasks run concurrently up to a bound, and
 nothing grows with their number: transcripts are pulled as workers become free, and rows are written in groups that are on
-disk before they are reported. What goes wrong with one transcript is its status; only what makes further work pointless
+disk before they are reported. Tasks beyond the bound are made ready meanwhile, so that the next question goes out as soon
+as there is a place for it. What goes wrong with one transcript is its status; only what makes further work pointless
 (a rejected key, an unwritable ledger) stops the run. Which tasks there are is `planning`'s, how a judge is reached `opening`'s.
 """
 
@@ -14,7 +15,8 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,11 @@ from judge.grading.planning import (
     Samples,
     Task,
     Turn,
-    count_characters,
+    Wanted,
     draw_turns,
     only_seated,
 )
+from judge.grading.slots import Slots
 from judge.grading.tally import Progress, Tally
 from judge.ledger.entry import Call
 from judge.ledger.store import REOPENED, Ledger
@@ -50,10 +53,12 @@ from judge.transcripts.model import Transcript
 GROUP_ROWS = 200
 GROUP_S = 0.25
 _IDLE_S = 0.01
+# What may be in the making beyond what is asked at once, ready for the next place: as much again, in so many characters.
+_AHEAD_CHARS = 8_000_000
 # Providers cache prompt prefixes of 1,024 tokens and up; a shorter transcript gains nothing from going first.
 _LEAD_CHARS = 4_000
 
-_Running = dict[asyncio.Task[Verdict], list[Task]]  # what is being made, and which tasks wait for it
+_Making = asyncio.Task[Verdict]
 
 
 class Grading(Frozen):
@@ -94,7 +99,7 @@ async def grade(
         judges: the judges (or `provider/model`), each asking every rubric.
         ledger: where verdicts are kept and looked up; without one nothing is kept.
         samples: how often each judge is asked the same question.
-        concurrency: how many verdicts are in the making at once.
+        concurrency: how many questions are asked at once.
         budget_usd: the most that may be spent in this run; calls in flight cannot pass it.
         retry: statuses of verdicts in the ledger that are asked again.
         record: file to which answers are appended, for `replay/FILE`.
@@ -144,11 +149,13 @@ async def run(
     on_progress: Progress | None = None,
     paces: Paces | None = None,
     together: int = 1,
+    wanted: Wanted | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Yield each verdict once it is on disk, and whether it was there before.
 
     Arguments and errors as for `grade`; `paces` say how fast each provider is asked, by default without limits per minute,
-    and `together` how many rubrics share a call.
+    and `together` how many rubrics share a call. `wanted` is told of each verdict that was there before, and says whether it
+    is to be read and yielded: reading 100,000 of them takes seconds.
     """
     async with AsyncExitStack() as stack:
         rubrics, paces = tuple(rubrics), paces or LocalPaces()
@@ -172,7 +179,7 @@ async def run(
         plan = Plan(rubrics, tuple(judge for judge, _ in lanes), samples)
         recorder = stack.enter_context(Recorder(record)) if record else None
         scheduler = Scheduler(lanes, ledger, tally, recorder=recorder, retry=retry, on_progress=on_progress)
-        turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally)
+        turns = draw_turns(plan, transcripts, book=ledger, retry=retry, tally=tally, wanted=wanted)
         async for item in scheduler.work(turns, concurrency):
             yield item
         for judge, lane in lanes:
@@ -203,38 +210,44 @@ class Scheduler:
         self._on_progress = on_progress
         self._secret = secrets.token_bytes(32)
         self._tally = tally
+        self._running: dict[_Making, tuple[Task, list[Task]]] = {}  # what is being made, and which tasks wait for it
+        self._characters = 0  # of what is being made
+        self._ready: deque[Task] = deque()
+        self._ended: deque[_Making] = deque()
+        self._news = asyncio.Event()
         self._pending: list[Verdict | Call] = []
         self._flushed = time.monotonic()
+        self._concurrency = 1
+        self._slots = Slots()
 
     async def work(self, todo: Iterator[Turn], concurrency: int) -> AsyncIterator[tuple[Verdict, bool]]:
-        """Keep up to `concurrency` tasks in the making until there are no more."""
-        running: _Running = {}
-        ready: deque[Task] = deque()
+        """Ask up to `concurrency` questions at once, with the next ones in the making, until there are no more."""
+        self._concurrency, self._slots = concurrency, Slots(concurrency)
         finished: list[Verdict] = []
         try:
-            while not self._tally.all_drawn or ready or running:
-                for verdict in self._fill(todo, ready, running, concurrency):
+            while not self._tally.all_drawn or self._ready or self._running:
+                for verdict in self._fill(todo):
                     yield verdict, True
-                if running:
-                    await self._wait(ready, running, finished)
+                if self._running:
+                    await self._wait(finished)
                 elif not self._tally.all_drawn:
                     await asyncio.sleep(_IDLE_S)
-                if self._is_due(last=self._tally.all_drawn and not running and not ready):
+                if self._is_due(last=self._tally.all_drawn and not self._running and not self._ready):
                     self._flush(finished)
                     for verdict in finished:
                         yield verdict, False
                     finished = []
         finally:
-            for one in running:
+            for one in self._running:
                 one.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*self._running, return_exceptions=True)
             self._flush(finished)
 
-    def _fill(self, todo: Iterator[Turn], ready: deque[Task], running: _Running, concurrency: int) -> Iterator[Verdict]:
+    def _fill(self, todo: Iterator[Turn]) -> Iterator[Verdict]:
         """Start tasks until enough are running, and yield the verdicts that are met on the way."""
-        while len(running) < concurrency:
-            if ready:
-                running[self._start(ready.popleft())] = []
+        while self._has_room():
+            if self._ready:
+                self._start(self._ready.popleft())
             elif (turn := next(todo, None)) is None:
                 self._tally.all_drawn = True
                 break
@@ -243,29 +256,54 @@ class Scheduler:
             else:
                 yield from turn.found
                 if self._is_led(turn):
-                    running[self._start(turn.tasks[0])] = turn.tasks[1:]
+                    self._start(turn.tasks[0], turn.tasks[1:])
                 else:
-                    ready.extend(turn.tasks)
+                    self._ready.extend(turn.tasks)
 
-    async def _wait(self, ready: deque[Task], running: _Running, finished: list[Verdict]) -> None:
+    def _has_room(self) -> bool:
+        ahead = len(self._running) - self._concurrency
+        return ahead < 0 or (self._is_ahead and ahead < self._concurrency and self._characters < _AHEAD_CHARS)
+
+    @cached_property
+    def _is_ahead(self) -> bool:
+        """Whether more may be in the making than is asked at once: every lane waits for a place before it asks."""
+        return all(lane.waits_for_place for lane in self._lanes.values())
+
+    async def _wait(self, finished: list[Verdict]) -> None:
         """Wait for some tasks, or until rows are due to be written; what waited for them is ready."""
-        done, _ = await asyncio.wait(running, timeout=GROUP_S, return_when=asyncio.FIRST_COMPLETED)
-        ready.extend(task for one in done for task in running.pop(one))
-        failures = [task.exception() for task in done]
-        made = [task.result() for task in done if task.exception() is None]
-        finished += made
-        self._pending += made
-        for failure in filter(None, failures):
+        if not self._ended:
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GROUP_S):
+                    await self._news.wait()
+        failure: BaseException | None = None
+        while self._ended:
+            one = self._ended.popleft()
+            task, waiting = self._running.pop(one)
+            self._characters -= task.characters
+            self._ready.extend(waiting)
+            if one.exception() is None:
+                finished.append(one.result())
+                self._pending.append(one.result())
+            failure = failure or one.exception()
+        if failure is not None:
             raise failure
 
     def _is_led(self, turn: Turn) -> bool:
         """Whether one question goes first and the rest once it is answered, when the provider's prompt cache is warm."""
         if len(turn.tasks) < 2 or not self._lanes[turn.tasks[0].judge.sha256].caches_prefixes:
             return False
-        return count_characters(turn.tasks[0].transcript) >= _LEAD_CHARS
+        return turn.tasks[0].characters >= _LEAD_CHARS
 
-    def _start(self, task: Task) -> asyncio.Task[Verdict]:
-        return asyncio.create_task(self._make(task))
+    def _start(self, task: Task, waiting: Sequence[Task] = ()) -> None:
+        making = asyncio.create_task(self._make(task))
+        making.add_done_callback(self._end)
+        self._running[making] = task, list(waiting)
+        self._characters += task.characters
+
+    def _end(self, making: _Making) -> None:
+        self._ended.append(making)
+        self._news.set()
 
     async def _make(self, task: Task) -> Verdict:
         lane = self._lanes[task.judge.sha256]
@@ -276,8 +314,9 @@ class Scheduler:
             judge=task.judge,
             sample=task.sample,
             secret=self._secret,
-            recorded=self._recorded(task.verdict_id) if lane.keeps_calls else deque(),
+            recorded=self._recorded(task.verdict_id) if task.begun and lane.keeps_calls else deque(),
             on_call=self._pending.append if lane.keeps_calls else lambda _call: None,
+            slots=self._slots,
         )
         verdict = await make_verdict(lane, exchange)
         if self._recorder is not None:
@@ -285,14 +324,9 @@ class Scheduler:
         return verdict
 
     def _recorded(self, verdict_id: str) -> deque[Call]:
-        """Answers that an earlier run was given and did not come to use.
-
-        One that the judge gave and that led to a verdict was used: who retries such a verdict wants another answer.
-        """
+        """Return the answers that an earlier run was given and that did not come to use, turn by turn."""
         recorded: deque[Call] = deque()
-        if self._ledger is None or self._ledger.statuses([verdict_id]).get(verdict_id, "error") not in REOPENED:
-            return recorded
-        while True:
+        while self._ledger is not None:
             call = self._ledger.call(call_key(verdict_id, len(recorded)))
             if call is None or call.status not in ("ok", "refused", "overflow"):
                 break

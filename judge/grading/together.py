@@ -130,6 +130,7 @@ class TogetherLane:
 
     keeps_calls = True
     caches_prefixes = False  # the questions of a group arrive together, and are one
+    waits_for_place = True
 
     def __init__(self, inner: Lane, rubrics: Sequence[Rubric]) -> None:
         self._inner = inner
@@ -195,6 +196,7 @@ class TogetherLane:
             judge=exchange.judge,
             sample=exchange.sample,
             secret=exchange.secret,
+            slots=exchange.slots,
             view=exchange.view,
             rubrics=self._rubrics,
         )

@@ -65,6 +65,17 @@ class Row(NamedTuple):
     projected: tuple[Any, ...] | None = None
 
 
+class Outline(NamedTuple):
+    """What queries know of a latest verdict."""
+
+    verdict_id: str
+    transcript_id: str
+    rubric: str
+    level: str | None
+    status: Status
+    positive: bool | None
+
+
 class Select(Frozen):
     """Which of the latest verdicts: one of the values given per field, null for any."""
 
@@ -180,6 +191,23 @@ class Ledger(ABC):
             "SELECT seq, body FROM entry WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1", (CALL, key)
         )
         return read_call(found[0][1], self._place(found[0][0])) if found else None
+
+    def outlines(self, verdict_ids: Iterable[str]) -> dict[str, Outline]:
+        """Return what queries know of those verdicts that are in the ledger, by id, without reading their bodies."""
+        found: dict[str, Outline] = {}
+        for chunk in _chunks(list(verdict_ids)):
+            sql = f"SELECT {', '.join(Outline._fields)} FROM verdict WHERE verdict_id IN ({_marks(chunk)})"  # noqa: S608
+            for verdict_id, *rest, positive in self._query(sql, chunk):
+                found[verdict_id] = Outline._make((verdict_id, *rest, None if positive is None else bool(positive)))
+        return found
+
+    def called(self, keys: Iterable[str]) -> set[str]:
+        """Return those of these request keys for which there is a call."""
+        found: set[str] = set()
+        for chunk in _chunks(list(keys)):
+            sql = f"SELECT key FROM entry WHERE kind = ? AND key IN ({_marks(chunk)})"  # noqa: S608
+            found.update(key for (key,) in self._query(sql, (CALL, *chunk)))
+        return found
 
     def calls(self, verdict_id: str) -> list[Call]:
         """Return the latest call of each key that begins with this verdict's id, in the order of the keys."""

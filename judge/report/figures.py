@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from string import ascii_lowercase
-from typing import Final
 
+from judge.calibration.among_raters import ConsensusCheck
 from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
 from judge.calibration.claims import Claims
@@ -20,8 +20,7 @@ from judge.gold.counting import GoldCounts
 from judge.report.terminal import style
 from judge.text import one_line
 
-DISPUTED_SHOWN: Final = 5  # items, and
-RATERS_SHOWN: Final = 12  # raters; all of them are in --json
+_DISPUTED = 5  # items named
 
 
 def format_statistic(figure: Statistic, *, percent: bool = False, methods: Mapping[str, str] | None = None) -> str:
@@ -107,14 +106,17 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
         "if what is missing were known": one.bounds if one.missing else {},
         "the raters among themselves": one.humans,
         "balanced accuracy of each rater against the others": one.ceiling,
-        "balanced accuracy of the judge against the same others": one.beside_ceiling,
+        "the judge's against the same others, on the same items": one.beside_ceiling,
         "balanced accuracy of judges that do not read": one.rivals,
     }
     for group in one.subgroups:
         title = f"{one_line(group.field)} {one_line(group.group)}: {group.n} items, {group.positives} positive"
         blocks[title] = {name: group.statistics[name] for name in ("sensitivity", "specificity", "balanced_accuracy")}
+    alone = {name: figure for name, figure in one.statistics.items() if survives_prevalence(name)}
+    bound = {name: figure for name, figure in one.statistics.items() if name not in alone}
+    blocks = {f"at {share} positives, as in this gold, and not elsewhere": bound} | blocks
     methods = letter_methods(one.statistics, *blocks.values())
-    yield from describe_statistics(one.statistics, methods=methods)
+    yield from describe_statistics(alone, methods=methods)
     for title, figures in blocks.items():
         if figures:
             yield f"  {title}:"
@@ -146,46 +148,36 @@ def describe_agreement(one: Agreement) -> Iterator[str]:
         if len(one.pairs) > 1:
             yield f"  {one_line(names)}:"
             yield from describe_statistics(figures, indent="    ")
-    yield from _describe_levels(one)
-    yield from _describe_raters(one)
-
-
-def _describe_levels(one: Agreement) -> Iterator[str]:
-    """On which levels and items raters do not agree."""
-    if len(one.by_level) > 2:  # of two levels each is the other's opposite, and alpha is that of all
+    if len(one.by_level) > 2:
         yield "  each level against the others:"
         yield from describe_statistics(
-            {one_line(level): found.alpha for level, found in one.by_level.items()}, indent="    "
+            {one_line(level): row.alpha for level, row in one.by_level.items()}, indent="    "
         )
-    for level, found in one.by_level.items():
-        if found.specific is not None:
-            yield f"  where one rater says {one_line(level)}, another does in {found.specific:.1%}"
-    if one.disputed:
-        yield f"  raters differ on {len(one.disputed):,} of {one.n_items:,} items; the most disputed:"
-    for item in one.disputed[:DISPUTED_SHOWN]:
-        said = ", ".join(f"{one_line(level)} {n}" for level, n in item.levels.items())
-        yield f"    {one_line(item.transcript_id)}: {said}"
+    for level, row in one.by_level.items():
+        again = "never given twice" if row.specific is None else f"by a second rater in {row.specific:.1%} of cases"
+        yield f"  {one_line(level)} is {row.share:.1%} of the ratings; where one rater gives it, given {again}"
+    for rater, effect in one.influence.items():
+        differs = "unknown" if effect.differs is None else f"{effect.differs:.1%}"
+        alpha = "undefined" if effect.alpha_without is None else f"{effect.alpha_without:.4f}"
+        change = "" if effect.change is None else f" ({effect.change:+.4f})"
+        yield f"  {one_line(rater)} differs from the others in {differs} of pairs; nominal alpha without: {alpha}{change}"
+    if one.disagreement:
+        named = [f"{one_line(item, 60)} {share:.0%}" for item, share in list(one.disagreement.items())[:_DISPUTED]]
+        yield f"  raters differ on {len(one.disagreement):,} of {one.n_items:,} items, most on: {', '.join(named)}"
+    if one.rater_model is not None:
+        yield from _describe_model(one.rater_model)
+    yield from describe_claims(one.claims)
 
 
-def _describe_raters(one: Agreement) -> Iterator[str]:
-    """Who drives disagreement, and what hangs on counting votes alike."""
-    for rater, alpha in list(one.without.items())[:RATERS_SHOWN]:
-        differs = one.differs[rater]
-        yield (
-            f"  {one_line(rater)}: nominal alpha without {'undefined' if alpha is None else f'{alpha:.4f}'}"
-            + ("" if differs is None else f", differs from another in {differs:.1%}")
-        )
-    if (more := len(one.without) - RATERS_SHOWN) > 0:
-        yield f"  and {more} raters more: --json"
-    if one.consensus is None:
-        return
-    by_votes = one.consensus.positive_by_majority
-    yield (
-        f"  votes not counted alike (Dawid-Skene; {one.consensus.note}): {one.consensus.changed} of "
-        f"{one.consensus.n_items - one.consensus.settled} majorities would turn, {one.consensus.settled} ties be settled, "
-        f"{one.consensus.positive_by_model:.1%} positive instead of {'none' if by_votes is None else f'{by_votes:.1%}'} "
-        f"(log-likelihood {one.consensus.log_likelihood:.2f}{'' if one.consensus.converged else ', not converged'})"
-    )
+def _describe_model(model: ConsensusCheck) -> Iterator[str]:
+    shares = ", ".join(f"{one_line(level)} {share:.1%}" for level, share in model.marginals.items())
+    yield f"  Dawid-Skene: {shares}; log-likelihood {model.log_likelihood:.4f} after {model.steps} steps"
+    for rater, rates in model.error_rates.items():
+        right = ", ".join(f"{one_line(level)} {row[level]:.1%}" for level, row in rates.items())
+        yield f"    {one_line(rater)} is right on: {right}"
+    against = ", ".join(one_line(item, 60) for item in model.against_majority[:_DISPUTED])
+    yield f"    against the majority on {len(model.against_majority):,} items" + (f": {against}" if against else "")
+    yield style(f"    note: {model.note}", "yellow")
 
 
 def describe_rate(one: Rate) -> Iterator[str]:

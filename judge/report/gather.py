@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from judge.calibration.calibrate import Rate, measure, measure_rates
+from judge.calibration.calibrate import Rate, draw_reliability, measure, measure_rates
 from judge.calibration.certificate import Certificate, why_void
 from judge.calibration.estimate import sign_levels
 from judge.calibration.matching import MISSING, Matched, match
-from judge.calibration.scores import ReliabilityBin, reliability
 from judge.gold.labels import latest
 from judge.gold.model import Label
 from judge.ledger.verdict import SELF_GRADED, Verdict
@@ -133,9 +132,9 @@ def _labels_by_item(labels: Iterable[Label]) -> dict[tuple[str, str], list[Label
 
 
 def _measurable(verdicts: Iterable[Verdict], labels: Iterable[Label]) -> set[str]:
-    """The rubrics on which some labelled transcript has a verdict."""
+    """The rubrics on which some labelled transcript was judged, whatever became of it: refusals are measured too."""
     labelled = {(label.rubric, label.transcript_id) for label in labels if label.criterion is None}
-    return {row.rubric for row in verdicts if row.positive is not None and (row.rubric, row.transcript_id) in labelled}
+    return {row.rubric for row in verdicts if (row.rubric, row.transcript_id) in labelled}
 
 
 def _scope(verdicts: Sequence[Verdict]) -> Scope:
@@ -257,7 +256,7 @@ def _accuracy(
     for one in matched:
         told, total = _differences(one, on_item, said, hide)
         found.append(
-            Accuracy(calibration=measure(one), differences=told, n_differences=total, reliability=_reliability(one))
+            Accuracy(calibration=measure(one), differences=told, n_differences=total, reliability=draw_reliability(one))
         )
     return tuple(found)
 
@@ -301,13 +300,6 @@ def _differences(
         if mine and len(told) < DIFFERENCES:
             told.append(tell_difference(mine[0], on_item[key], bool(one.truth[index] == 1), said[key], hide))
     return tuple(told), len(order) + int(unjudged.sum())
-
-
-def _reliability(one: Matched) -> tuple[ReliabilityBin, ...]:
-    if one.scores is None or not one.probable:
-        return ()
-    there = (one.truth != MISSING) & ~np.isnan(one.scores)
-    return reliability(one.truth[there], one.scores[there])
 
 
 def _costs(verdicts: Iterable[Verdict]) -> tuple[Cost, ...]:

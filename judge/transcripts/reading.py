@@ -10,7 +10,6 @@ import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from judge.errors import InputError
@@ -129,7 +128,7 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
     seen = Seen()
     found = using.records(opened)
     while True:
-        with _no_collection():
+        with _Uncollected():
             record = next(found, None)
             item = _transcribe(using, record, seen) if isinstance(record, Record) else record
         if record is None:
@@ -138,15 +137,15 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
             yield item
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
+class _Uncollected:
+    """Keeps the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._was_on:
             gc.enable()
 
 
@@ -164,12 +163,13 @@ def _transcribe(using: Reader, record: Record, seen: Seen) -> Transcript | Unrea
 
 def _detect(opened: Opened) -> Detection:
     probe = Probe(opened, opened.limits)
-    candidates = [
-        Candidate(name, found.confidence, found.version)
-        for name, one in readers().items()
-        if (found := one.sniff(probe)) is not None
-    ]
-    candidates += refusals(probe)
+    with _Uncollected():
+        candidates = [
+            Candidate(name, found.confidence, found.version)
+            for name, one in readers().items()
+            if (found := one.sniff(probe)) is not None
+        ]
+        candidates += refusals(probe)
     if not candidates and opened.container == "json":
         for warning in opened.document[1]:
             if warning.code == "truncated":

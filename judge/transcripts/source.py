@@ -89,13 +89,17 @@ class Record:
 
     def point(self, value: Any, path: str) -> Pointer:
         """Return the pointer to `value`, which stands at `path` inside this record."""
+        return self.point_written(orjson.dumps(value, option=_SORTED), path)
+
+    def point_written(self, written: bytes, path: str) -> Pointer:
+        """Return the same for a value that has been written out, with sorted keys, already."""
         return _make_pointer(
             {
                 "member": self.member,
                 "start": self.start,
                 "end": self.end,
                 "path": self.path + path,
-                "sha256": _sha256(orjson.dumps(value, option=_SORTED)).hexdigest(),
+                "sha256": _sha256(written).hexdigest(),
             }
         )
 

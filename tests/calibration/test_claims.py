@@ -8,7 +8,9 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
+from calibration.gold_folder import write_gold
 from judge.calibration.calibrate import calibrate, measure_rates
+from judge.calibration.claims import claims_of_raters
 from judge.calibration.statistic import measured
 from judge.cli.main import app
 from judge.gold.model import Label
@@ -80,6 +82,34 @@ def test_labels_that_are_not_human() -> None:
     made = [label.model_copy(update={"rater_kind": "constructed"}) for label in labels]
     (one,) = calibrate(on_gold, made, positive=["yes"])
     assert any("not human" in sentence for sentence in one.claims.may_not)
+
+
+@pytest.mark.parametrize(
+    ("figure", "sentence"),
+    [
+        ((0.9, 0.85, 0.95), "raters agree reliably"),
+        ((0.75, 0.70, 0.80), "tentative conclusions only"),
+        ((0.5, 0.4, 0.6), "mend the rubric first"),
+        # The half-width of .15 has to shrink to .083: (.15 / .083)^2 - 1 = 2.266 times 100 items more.
+        ((0.75, 0.60, 0.90), "about 227 further items would settle it"),
+        ((0.66, 0.60, 0.72), "more items will hardly change it"),
+    ],
+)
+def test_raters(figure: tuple[float, float, float], sentence: str) -> None:
+    """What raters' agreement bears follows from its bounds: reliable, tentative, the rubric's fault, or more items."""
+    alpha = measured(*figure, method="alpha", n=100)
+    found = claims_of_raters(RUBRIC, alpha, n_raters=3, prevalence=0.2, human=True, low=0.667, point=0.8)
+    assert any(sentence in each for each in (*found.may, *found.may_not))
+    assert f"3 raters on 100 items, 20.0% of them positive: nominal alpha {figure[0]:.3f}" in found.may[0]
+    assert any("AC1 alone" in each for each in found.may_not)
+
+
+def test_raters_in_families(tmp_path: Path) -> None:
+    """Raters of a gold folder are compared over its families, as judges are, and what may be said is printed."""
+    folder = write_gold(tmp_path / "gold", 120, every=4, families=30)
+    shown = CliRunner().invoke(app, ["gold", "agree", "--labels", str(folder / "labels")]).stdout
+    assert "over 30 clusters" in shown
+    assert "may be said: 3 raters on 120 items, 25.0% of them positive: nominal alpha" in shown
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from judge.calibration.accuracy import accuracy, bounds_with_missing, multiclass
+from judge.calibration.accuracy import accuracy, balanced_accuracy, bounds_with_missing, multiclass
 from judge.calibration.agreement import agreement, by_category, by_pair, by_rater
 from judge.calibration.annotator import annotator_report
-from judge.calibration.ceiling import human_ceiling
 from judge.calibration.comparison import flip_rate, paired_difference
+from judge.calibration.legacy import as_published
 from judge.calibration.rate_difference import shared_cluster_difference
 from judge.calibration.rates import corrected_rate, naive, worst_case
 from judge.calibration.scores import auroc, average_precision, brier, calibration_error
@@ -35,7 +35,8 @@ FIGURES = {
     "brier": lambda g, s, c: brier(g, np.abs(s) / 2, clusters=c, **FEW),
     "calibration error": lambda g, s, c: calibration_error(g, np.abs(s) / 2, clusters=c, **FEW),
     "annotator": lambda g, s, c: annotator_report(np.column_stack([g, s, g]), s, 0.2, clusters=c, **FEW),
-    "ceiling": lambda g, s, c: human_ceiling(np.column_stack([g, s, g]), s, clusters=c),
+    "balanced accuracy": lambda g, s, c: balanced_accuracy(g, s, clusters=c),
+    "published": lambda g, s, c: as_published(np.column_stack([g, s]), categories=[0, 1], ordered=True, clusters=c),
     "paired": lambda g, s, c: paired_difference(g, s, clusters=c),
     "flips": lambda g, s, _: flip_rate(np.column_stack([g, s])),
     "naive": lambda g, _, c: naive(g, c),

@@ -57,6 +57,7 @@ class Voters:
 class _Lane:
     keeps_calls = True
     caches_prefixes = False
+    waits_for_place = False
     unreachable = None
 
     def __init__(self, voters: Voters, judge: Judge) -> None:

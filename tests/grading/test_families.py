@@ -63,6 +63,7 @@ def test_only_a_known_shared_family_is_self_grading(judge: str, run: dict, flagg
 class _Lane:
     keeps_calls = False
     caches_prefixes = False
+    waits_for_place = False
     unreachable = None
 
     def __init__(self) -> None:

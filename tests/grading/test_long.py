@@ -30,6 +30,7 @@ class RecordingLane:
 
     keeps_calls = True
     caches_prefixes = False
+    waits_for_place = False
     unreachable = None
 
     def __init__(self, say: Say) -> None:

@@ -61,6 +61,7 @@ class Provider:
 
     def __init__(self, clock: Clock, pace: LocalPace, reply: Callable[[int, int], Outcome]) -> None:
         self.clock, self.pace, self.reply = clock, pace, reply
+        self.slow: Callable[[], float] | None = None  # seconds from being let in to being sent
         self.sent: list[float] = []
         self.tokens: list[int] = []
         self.running = self.most_running = 0
@@ -68,6 +69,9 @@ class Provider:
     async def ask(self, tokens: int = 0) -> Outcome:
         """Send one request."""
         ticket = await self.pace.enter(tokens)
+        if self.slow is not None:
+            await self.clock.sleep(self.slow())
+        self.pace.sent(ticket)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         self.sent.append(self.clock.time)
@@ -120,20 +124,28 @@ def test_the_most_at_once_is_kept() -> None:
     latencies=st.lists(st.floats(0.0, 90.0), min_size=1, max_size=150),
     rpm=st.integers(1, 30),
     statuses=st.lists(st.sampled_from(["answered", "limited", "failed", "unreached"]), min_size=1, max_size=20),
+    lags=st.lists(st.floats(0.0, 200.0), min_size=1, max_size=9),
+    ways=st.lists(st.floats(0.0, 1.99), min_size=1, max_size=9),
 )
-def test_no_window_ever_holds_more_than_the_limit(latencies: list[float], rpm: int, statuses: list[Any]) -> None:
-    """Whatever requests come to and how long they take, any 60 s hold at most `rpm` of them, failures counted."""
+def test_no_window_ever_holds_more_than_the_limit(
+    latencies: list[float], rpm: int, statuses: list[Any], lags: list[float], ways: list[float]
+) -> None:
+    """Whatever requests come to and how long they take to be sent, to arrive and to be answered, any 60 s of the provider's
+    hold at most `rpm` of them."""
 
     def reply(number: int, _: int) -> Outcome:
         return Outcome(statuses[number % len(statuses)], latencies[number % len(latencies)])
 
     clock = Clock()
     provider = Provider(clock, LocalPace(clock=clock, rpm=rpm), reply)
+    provider.slow = itertools.cycle(lags).__next__
 
     async def all_of_them() -> None:
         await asyncio.gather(*(provider.ask() for _ in latencies), return_exceptions=True)
 
     asyncio.run(clock.run(all_of_them()))
+    assert provider.most_in(60.0) <= rpm
+    provider.sent = [at + way for at, way in zip(provider.sent, itertools.cycle(ways), strict=False)]
     assert provider.most_in(60.0) <= rpm
 
 
@@ -141,6 +153,21 @@ def test_a_limit_per_minute_is_also_used() -> None:
     """150 requests at 60 a minute are sent in three bursts, each when the slots of the one before are free."""
     provider = simulate(lambda *_: OK, 150, rpm=60)
     assert [provider.sent.count(at) for at in (0.0, 62.0, 124.0)] == [60, 60, 30]  # 60 s, and 2 s to arrive
+
+
+def test_a_request_that_nobody_said_was_sent_counts_from_its_end() -> None:
+    """A worker's first request needs seconds to get out; its place is free a window after it came back, not before."""
+    clock = Clock()
+    pace = LocalPace(clock=clock, rpm=1)
+
+    async def ask_twice() -> float:
+        ticket = await pace.enter(0)
+        await clock.sleep(30.0)
+        await pace.leave(ticket, OK)
+        await pace.enter(0)
+        return clock.time
+
+    assert asyncio.run(clock.run(ask_twice())) == 30.0 + 62.0
 
 
 def test_requests_of_a_run_before_count_too() -> None:

@@ -29,6 +29,7 @@ class ScriptedLane:
 
     keeps_calls = True
     caches_prefixes = True
+    waits_for_place = False
     unreachable = None
 
     def __init__(self, say: Callable[[Exchange, str | None], Answer]) -> None:
@@ -109,6 +110,29 @@ def test_no_more_are_in_the_making_than_allowed(lane: ScriptedLane) -> None:
     """The concurrency bound holds and is used."""
     run(some(50), concurrency=7)
     assert 7 == lane.most_at_once
+
+
+@pytest.mark.parametrize(("characters", "most"), [(8_000_000, 14), (10, 7)])
+def test_the_next_questions_are_made_ready_within_bounds(
+    lane: ScriptedLane, monkeypatch: pytest.MonkeyPatch, characters: int, most: int
+) -> None:
+    """As many again as are asked at once wait for a place; none where they hold too many characters."""
+    monkeypatch.setattr(run_module, "_AHEAD_CHARS", characters)
+    lane.waits_for_place = True
+    ask, making, seen = lane.ask, [0], []
+
+    async def wait_and_ask(exchange: Exchange, complaint: str | None = None) -> Answer:
+        making[0] += 1
+        seen.append(making[0])
+        try:
+            async with exchange.slots.place():
+                return await ask(exchange, complaint)
+        finally:
+            making[0] -= 1
+
+    monkeypatch.setattr(lane, "ask", wait_and_ask)
+    assert 50 == len(run(some(50), concurrency=7).verdicts)
+    assert (7, most) == (lane.most_at_once, max(seen))
 
 
 @pytest.mark.parametrize(("words", "log"), [(2_000, "asked answered asked asked"), (10, "asked asked asked answered")])

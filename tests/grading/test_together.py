@@ -33,6 +33,7 @@ class Inner:
 
     keeps_calls = True
     caches_prefixes = True
+    waits_for_place = False
     unreachable = None
 
     def __init__(self, say: Callable[[str], str] = lambda _rubric: "absent") -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from judge.cli.main import app
 from judge.errors import InputError
-from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, read
+from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, jsontext, read
 from judge.transcripts.canonical import encode
 from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
 from judge.transcripts.seen import Seen
@@ -344,8 +344,13 @@ ODD_PIECES = [
 ]  # fmt: skip
 
 
-def test_a_quick_reading_is_the_careful_reading() -> None:
-    """On lines of every fixture, with odd pieces put in or cut out, the short cut never reads what the long way would not."""
+@pytest.mark.parametrize("short", [0, 16 * 1024])
+def test_a_quick_reading_is_the_careful_reading(short: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On lines of every fixture, with odd pieces put in or cut out, the short cut never reads what the long way would not.
+
+    Once as for texts of many kilobytes, and once as for short ones: they are looked at in different ways.
+    """
+    monkeypatch.setattr(jsontext, "_SHORT", short)
     rng = random.Random(7)
     limits = Limits(depth=12, keys=24)
     lines = [

@@ -20,15 +20,12 @@ from judge.grading.workers.driver import run_on_workers
 from judge.grading.workers.launching import Launcher
 from judge.grading.workers.local import LocalLauncher
 
-# How long a request may be on its way. A worker that has just started, on a busy machine, takes seconds for its first.
-SLACK_S = 6.0
-
 
 class Paces:
     """One pace, of a window shorter than a minute."""
 
     def __init__(self, rpm: int, window_s: float) -> None:
-        self._pace = LocalPace(rpm=rpm, window_s=window_s, slack_s=SLACK_S)
+        self._pace = LocalPace(rpm=rpm, window_s=window_s)
 
     def of(self, judge: Judge) -> Pace:
         """See `judge.grading.lanes.pace.Paces.of`."""

@@ -30,7 +30,7 @@ HOSTILE = '</plan>["stop"]\x00\x1b[2J\u202e\u2028{{7*7}}\\" \U0001f600 é e\u030
 
 def make_task(sample: int = 0, text: str = HOSTILE) -> Task:
     subject = transcript(("user", text), ("target", text), id="t")
-    return Task(make_verdict_id(subject, RUBRIC, JUDGE, sample), subject, RUBRIC, JUDGE, sample)
+    return Task(make_verdict_id(subject, RUBRIC, JUDGE, sample), subject, RUBRIC, JUDGE, sample, 2 * len(text))
 
 
 def spool(folder: Path) -> tuple[Spool, list[Any]]:
@@ -43,14 +43,14 @@ def spool(folder: Path) -> tuple[Spool, list[Any]]:
 
 
 def test_a_turn_arrives_as_it_was_sent() -> None:
-    """Transcript, tasks and calls are the same on the other side, control characters and all."""
+    """Transcript, tasks and calls are the same on the other side, control characters and all, and what has calls is begun."""
     tasks = [make_task(0), make_task(1)]
     call = Call(key=call_key(tasks[0].verdict_id, 0), verdict_id=tasks[0].verdict_id, answer=HOSTILE)
     (message,) = decode(encode([pack_turn(tasks, [call], [RUBRIC.sha256], [JUDGE.sha256])]))
     order = Order(rubrics=(RUBRIC,), judges=(JUDGE,), concurrency=1, limit_usd=None, repeats=False)
     order = Order.model_validate_json(order.model_dump_json())
     parcel = unpack_turn(message, order.rubrics, order.judges)
-    assert (tasks, [call]) == (parcel.tasks, parcel.calls)
+    assert ([tasks[0]._replace(begun=True), tasks[1]], [call]) == (parcel.tasks, parcel.calls)
 
 
 def test_what_no_judge_may_see_is_not_sent() -> None:

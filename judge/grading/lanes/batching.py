@@ -75,6 +75,9 @@ class Unhurried:
         """See `Pace.enter`."""
         return 0
 
+    def sent(self, ticket: int) -> None:
+        """See `Pace.sent`."""
+
     async def leave(self, ticket: int, outcome: Outcome) -> None:
         """See `Pace.leave`."""
 

@@ -27,6 +27,7 @@ class EmbeddedLane:
 
     keeps_calls = False
     caches_prefixes = False
+    waits_for_place = False
     unreachable: str | None = None
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:

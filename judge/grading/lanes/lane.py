@@ -65,6 +65,7 @@ class LLMLane:
     """One judge behind a provider."""
 
     keeps_calls = True
+    waits_for_place = True
 
     def __init__(
         self,
@@ -103,6 +104,7 @@ class LLMLane:
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         """See `exchange.Lane.ask`."""
+        await exchange.slots.portion()
         messages = lay_out(exchange.prompt(), mark=self._marks)
         if complaint is not None:
             messages.append({"role": "assistant", "content": exchange.calls[-1].answer or ""})
@@ -134,7 +136,6 @@ class LLMLane:
             # An answer that comes late, in the pause before the next attempt, is still taken.
             pause_s = 0.0 if last else random.uniform(0, min(MAX_WAIT_S, self._judge.backoff_s * 2**attempt))
             call, completion, problem = await self._attempt(exchange, turn, attempt, request, pause_s)
-            exchange.add(call)
             if completion is not None or problem.reached:
                 self._reached, self.unreachable = True, None
             if completion is not None:
@@ -167,25 +168,31 @@ class LLMLane:
     async def _attempt(
         self, exchange: Exchange, turn: int, attempt: int, request: dict[str, Any], grace_s: float
     ) -> _Attempt:
-        reserved = await self._budget.reserve(self._at_most(request))
-        try:
-            ticket = await self._pace.enter(_estimate_tokens(request))
-        except BaseException:
-            await self._budget.settle(reserved, 0.0)
-            raise
-        started = time.monotonic()
-        outcome, cost = Outcome("other"), None  # what holds if this is cancelled: it was sent, and may be billed
-        try:
-            result = await self._transport.send(request, self._judge.timeout_s + grace_s)
-            latency_s = time.monotonic() - started
-            fields, completion, problem = self._read(result, request)
-            cost = fields.get("cost_usd")
-            usage = fields.get("usage", {})
-            used = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
-            outcome = to_outcome(result, latency_s, used or None)
-        finally:
-            await self._pace.leave(ticket, outcome)
-            await self._budget.settle(reserved, cost)
+        at_most = self._at_most(request)
+        tokens = _estimate_tokens(request)
+        async with exchange.slots.place():
+            reserved = await self._budget.reserve(at_most)
+            try:
+                ticket = await self._pace.enter(tokens)
+            except BaseException:
+                await self._budget.settle(reserved, 0.0)
+                raise
+            # The first requests may take seconds to get out, on a busy machine: they count from when they come back.
+            if self._reached:
+                self._pace.sent(ticket)
+            started = time.monotonic()
+            outcome, cost = Outcome("other"), None  # what holds if this is cancelled: it was sent, and may be billed
+            try:
+                result = await self._transport.send(request, self._judge.timeout_s + grace_s)
+                latency_s = time.monotonic() - started
+                fields, completion, problem = self._read(result, request)
+                cost = fields.get("cost_usd")
+                usage = fields.get("usage", {})
+                used = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+                outcome = to_outcome(result, latency_s, used or None)
+            finally:
+                await self._pace.leave(ticket, outcome)
+                await self._budget.settle(reserved, cost)
         call = Call(
             key=call_key(exchange.verdict_id, turn),
             verdict_id=exchange.verdict_id,
@@ -196,6 +203,9 @@ class LLMLane:
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             **{"status": "failed", "error": problem.name or None, **fields},
         )
+        # Kept whatever happens; what is made of it can wait until the next question is on its way.
+        exchange.add(call)
+        await exchange.slots.portion()
         return _Attempt(call, completion, problem)
 
     def _read(self, result: Received | Failure, request: dict[str, Any]) -> tuple[dict[str, Any], Any, Problem]:

@@ -8,8 +8,8 @@ of its business.
 What holds:
 - At most `rpm` requests are sent in any window of 60 s, `tpm` tokens likewise: a strict sliding window over everything
   that was sent, retries included, not an average. Tokens are counted at the most a request can use until it says what it
-  used. A request counts from 2 s after it was sent, since it is on its way for a while: only one that needs longer than
-  that to arrive could break the rule.
+  used. A request that was let in counts until it is said to be sent, however long that takes, and from then for 62 s, since
+  it is on its way for a while: only one that needs longer than 2 s from there to arrive could break the rule.
 - Concurrency starts at what it may be at most. It is cut to 0.7 when the provider turns a request away (once per round
   trip; to half if the last cut did not help), shrinks by a tenth while answers take 2.5 times as long as they did (never
   below half of what it was), and grows again bit by bit.
@@ -78,6 +78,10 @@ class Pace(Protocol):
         """
         ...
 
+    def sent(self, ticket: int) -> None:
+        """Say that a request that was let in is being sent now."""
+        ...
+
     async def leave(self, ticket: int, outcome: Outcome) -> None:
         """Say what became of a request that was let in: exactly once for each ticket, cancelled ones included."""
         ...
@@ -113,11 +117,11 @@ class _LoopClock:
 
 @dataclass(slots=True)
 class _Sent:
-    """A request that counts in the window until `until`."""
+    """A request that counts in the window until `until`: without end before it is sent."""
 
-    until: float
     tokens: int
     entered: float
+    until: float = math.inf
 
 
 class LocalPace:
@@ -155,11 +159,12 @@ class LocalPace:
         self._health = _Health(rest_s)
         now = self._clock.now()
         self._sent = deque(
-            _Sent(now - age + self._window_s, 0, now - age)
+            _Sent(0, now - age, now - age + self._window_s)
             for age in sorted(ages_s, reverse=True)
             if age < self._window_s
         )
-        self._used = 0  # tokens in the window
+        self._unsent = 0  # let in, and not yet sent
+        self._used = 0  # tokens in the window, of those not yet sent too
         self._tickets: dict[int, _Sent] = {}
         self._next = 0
         self._waiting: deque[tuple[int, asyncio.Future[int]]] = deque()
@@ -186,9 +191,15 @@ class LocalPace:
                 await self.leave(place.result(), Outcome("other"))  # let in just as its caller was stopped
             raise
 
+    def sent(self, ticket: int) -> None:
+        """See `Pace.sent`."""
+        self._date(self._tickets[ticket])
+        self._serve()
+
     async def leave(self, ticket: int, outcome: Outcome) -> None:
-        """See `Pace.leave`."""
+        """See `Pace.leave`. One of which nobody said that it was sent may have been, until now."""
         sent = self._tickets.pop(ticket)
+        self._date(sent)
         now = self._clock.now()
         if outcome.tokens is not None:
             self._used += outcome.tokens - sent.tokens
@@ -203,15 +214,20 @@ class LocalPace:
         self._serve()
 
     def _admit(self, tokens: int) -> int:
-        now = self._clock.now()
-        sent = _Sent(now + self._window_s, tokens, now)
-        self._sent.append(sent)
+        sent = _Sent(tokens, self._clock.now())
+        self._unsent += 1
         self._used += tokens
         if self._left is not None:
             self._left = (self._left[0] - tokens, self._left[1])
         self._next += 1
         self._tickets[self._next] = sent
         return self._next
+
+    def _date(self, sent: _Sent) -> None:
+        if sent.until == math.inf:
+            sent.until = self._clock.now() + self._window_s
+            self._sent.append(sent)
+            self._unsent -= 1
 
     def _serve(self) -> None:
         """Let in those at the head of the queue, in turn, and see to it that somebody does so again in time."""
@@ -228,7 +244,8 @@ class LocalPace:
                 self._waiting.popleft()
                 place.set_result(self._admit(tokens))
             else:
-                self._wake_in(wait_s)
+                if wait_s < math.inf:
+                    self._wake_in(wait_s)
                 return
 
     def _wait_s(self, tokens: int) -> float:
@@ -240,13 +257,17 @@ class LocalPace:
         if running >= self._concurrency.limit or (self._health.down and running):
             return math.inf
         wait_s = max(self._resume_at, self._health.rest_until) - now
-        if len(self._sent) >= self._rpm:
-            wait_s = max(wait_s, self._sent[len(self._sent) - int(self._rpm)].until - now)
-        if self._sent and self._used and self._used + tokens > self._tpm:
-            wait_s = max(wait_s, self._sent[0].until - now)
+        if (over := len(self._sent) + self._unsent - self._rpm) >= 0:
+            wait_s = max(wait_s, self._until(int(over)) - now)
+        if self._used and self._used + tokens > self._tpm:
+            wait_s = max(wait_s, self._until(0) - now)
         if self._left is not None and tokens > self._left[0]:
             wait_s = max(wait_s, self._left[1] - now)
         return wait_s
+
+    def _until(self, number: int) -> float:
+        """When so many that were sent and one more count no longer; infinite where that depends on one that was not sent."""
+        return self._sent[number].until if number < len(self._sent) else math.inf
 
     def _wake_in(self, wait_s: float) -> None:
         at = self._clock.now() + wait_s

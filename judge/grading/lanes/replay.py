@@ -94,6 +94,7 @@ class ReplayLane:
 
     keeps_calls = False
     caches_prefixes = False
+    waits_for_place = False
     unreachable: str | None = None
 
     def __init__(self, recording: Recording) -> None:

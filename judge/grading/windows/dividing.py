@@ -44,7 +44,8 @@ _SCHEMA = 1_000
 _OVERLAP: Final = 1 / 8
 _TASK: Final = 1 / 8
 _CALLS: Final = 1 / 8
-_KEPT_PLANS: Final = 256
+# More than a run looks ahead, so that a plan is still there when its transcript's turn comes.
+_KEPT_PLANS: Final = 1_024
 
 
 def plan_views(transcript: Transcript, rubric: Rubric, judge: Judge) -> tuple[View, ...]:

@@ -22,7 +22,7 @@ from judge.grading.budget import Budget
 from judge.grading.judges import Judge
 from judge.grading.lanes.opening import open_lane
 from judge.grading.lanes.pace import LocalPaces, Paces
-from judge.grading.planning import Plan, Samples, Task, Turn, draw_turns
+from judge.grading.planning import Plan, Samples, Task, Turn, Wanted, draw_turns
 from judge.grading.tally import Progress, Tally
 from judge.grading.workers.launching import Channel, Launcher
 from judge.grading.workers.messages import Message, Order, Row, pack_turn, read_error
@@ -59,6 +59,7 @@ async def run_on_workers(
     retry: Sequence[Status] = REOPENED,
     on_progress: Progress | None = None,
     paces: Callable[[], Paces] = LocalPaces,
+    wanted: Wanted | None = None,
 ) -> AsyncIterator[tuple[Verdict, bool]]:
     """Do what `judge.grading.run.run` does, on so many workers; `concurrency` is that of all of them together.
 
@@ -84,7 +85,7 @@ async def run_on_workers(
             repeats=len(plan.rubrics) > 1 or samples != 1,
         )
         await driver.open(order, workers)
-        async for item in driver.work(transcripts):
+        async for item in driver.work(transcripts, wanted):
             yield item
     finally:
         await driver.close()
@@ -106,8 +107,7 @@ class _Slot:
     grants: Grants
     channel: Channel | None = None  # null while there is no worker here
     tasks: dict[str, Task] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)  # characters of what is asked about
-    characters: int = 0
+    characters: int = 0  # of what is asked about
     ended: bool = False
 
     def has_room(self) -> bool:
@@ -119,16 +119,15 @@ class _Slot:
 
     def hold(self, tasks: Sequence[Task]) -> None:
         """Count tasks that its worker is given."""
-        size = sum(len(part.text) for _, part in tasks[0].transcript.parts())
         for task in tasks:
             self.tasks[task.verdict_id] = task
-            self.sizes[task.verdict_id] = size
-            self.characters += size
+            self.characters += task.characters
 
     def release(self, verdict_id: str) -> Task | None:
         """Take back a task that is done, or None for one that its worker was not given."""
-        self.characters -= self.sizes.pop(verdict_id, 0)
-        return self.tasks.pop(verdict_id, None)
+        task = self.tasks.pop(verdict_id, None)
+        self.characters -= 0 if task is None else task.characters
+        return task
 
     def release_all(self) -> Iterator[list[Task]]:
         """Take back what is not done, as it was handed out."""
@@ -179,11 +178,15 @@ class _Driver:
             share = order.concurrency // workers + (number < order.concurrency % workers)
             self._slots.append(_Slot(number, order.model_copy(update={"concurrency": share}), self._grant()))
 
-    async def work(self, transcripts: Iterable[Transcript]) -> AsyncIterator[tuple[Verdict, bool]]:
+    async def work(
+        self, transcripts: Iterable[Transcript], wanted: Wanted | None = None
+    ) -> AsyncIterator[tuple[Verdict, bool]]:
         """Hand out and take in until there is nothing left."""
         if self._launcher.eager:
             await self._start_all()
-        turns = draw_turns(self._plan, transcripts, book=self._ledger, retry=self._retry, tally=self._tally)
+        turns = draw_turns(
+            self._plan, transcripts, book=self._ledger, retry=self._retry, tally=self._tally, wanted=wanted
+        )
         while True:
             self._wake.clear()
             for verdict in self._hand_out(turns):

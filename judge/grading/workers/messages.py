@@ -16,7 +16,7 @@ from judge.errors import BudgetError, InputError, IntegrityError, JudgeError, Pr
 from judge.frozen import Frozen
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
-from judge.grading.planning import Task
+from judge.grading.planning import Task, count_characters
 from judge.ledger.entry import Call
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
@@ -77,14 +77,19 @@ def unpack_turn(message: Message, rubrics: Sequence[Rubric], judges: Sequence[Ju
     """
     _, text, listed, calls = message
     transcript = Transcript.model_validate_json(text)
-    tasks = [Task(vid, transcript, rubrics[rubric], judges[judge], sample) for vid, rubric, judge, sample in listed]
+    paid = [Call.model_validate_json(call) for call in calls]
+    begun, size = {call.verdict_id for call in paid}, count_characters(transcript)
+    tasks = [
+        Task(verdict_id, transcript, rubrics[rubric], judges[judge], sample, size, verdict_id in begun)
+        for verdict_id, rubric, judge, sample in listed
+    ]
     for task in tasks:
         if make_verdict_id(transcript, task.rubric, task.judge, task.sample) != task.verdict_id:
             raise InputError(
                 "a worker has another version of judge than the driver (its prompt or its rules differ); "
                 "install the same version on every machine"
             )
-    return Parcel(tasks, [Call.model_validate_json(call) for call in calls])
+    return Parcel(tasks, paid)
 
 
 def name_error(error: JudgeError) -> Message:

@@ -91,6 +91,10 @@ class LeasedPace:
         ticket: int = await self._line.ask("enter", self._judge, tokens)
         return ticket
 
+    def sent(self, ticket: int) -> None:
+        """See `Pace.sent`."""
+        self._line.tell("sent", self._judge, ticket)
+
     async def leave(self, ticket: int, outcome: Outcome) -> None:
         """See `Pace.leave`."""
         self._line.tell("leave", self._judge, ticket, list(outcome))
@@ -144,6 +148,9 @@ class Grants:
             reserved, cost = arguments
             self._reserved.remove(reserved)
             await self._budget.settle(reserved, cost)
+        elif what == "sent":
+            judge, ticket = arguments
+            self._pace(judge).sent(ticket)
         else:
             judge, ticket, outcome = arguments
             self._tickets.remove((judge, ticket))

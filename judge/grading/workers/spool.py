@@ -21,7 +21,7 @@ import orjson
 from judge.errors import InputError
 from judge.grading.workers.messages import Message, Row
 from judge.ledger.entry import VERDICT, Call, Entry, encode_body, to_entry
-from judge.ledger.store import REOPENED, Select
+from judge.ledger.store import REOPENED
 from judge.ledger.verdict import Status, Verdict
 
 DRIVER_LOCK: Final = "driver.lock"
@@ -64,16 +64,6 @@ class Spool:
         """Take in calls that were paid for before, to be found by `call`."""
         for call in calls:
             self._calls.setdefault(call.verdict_id, {})[call.key] = call
-
-    def statuses(self, verdict_ids: Iterable[str]) -> dict[str, Status]:
-        """Nothing: the driver has looked them up."""
-        del verdict_ids
-        return {}
-
-    def verdicts(self, select: Select | None = None) -> Iterator[Verdict]:
-        """Nothing: the driver has looked them up."""
-        del select
-        return iter(())
 
     def call(self, key: str) -> Call | None:
         """Return the call with this key that was paid for before, or None."""
