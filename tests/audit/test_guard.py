@@ -453,6 +453,8 @@ def test_policy_is_the_one_that_was_promised() -> None:
     assert HEADERS["x-content-type-options"] == "nosniff"
     assert HEADERS["referrer-policy"] == "no-referrer"
     assert HEADERS["cache-control"] == "no-store"
+    assert HEADERS["x-frame-options"] == "DENY"
+    assert HEADERS["cross-origin-opener-policy"] == HEADERS["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_reading_changes_no_file(tmp_path: Path) -> None:
