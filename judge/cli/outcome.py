@@ -42,7 +42,9 @@ class Outcome:
         self.missing += verdict.status != "ok"
 
     def add_cost(self, verdict: Verdict) -> None:
-        """Add what a new answer has cost."""
+        """Add what a new verdict has cost, if anybody was asked for it."""
+        if not verdict.attempts:
+            return
         here = self.rubrics.setdefault(verdict.rubric, _Rubric())
         here.new += 1
         here.spent_usd += verdict.cost_usd or 0.0
