@@ -20,7 +20,7 @@ class _Rubric:
     """What a run came to on one rubric."""
 
     levels: Counter[str] = field(default_factory=Counter)
-    transcripts: set[str] = field(default_factory=set)
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)  # by judge and sample
     new: int = 0  # answers that this run has paid for, a panel's votes included
     spent_usd: float = 0.0
     unpriced: int = 0
@@ -37,12 +37,14 @@ class Outcome:
         """Add a verdict, new or found."""
         here = self.rubrics.setdefault(verdict.rubric, _Rubric())
         here.levels[(verdict.level if verdict.status == "ok" else f"no verdict: {verdict.status}") or "?"] += 1
-        here.transcripts.add(verdict.transcript_id)
+        here.answered[verdict.judge, verdict.sample] += 1
         self.total += 1
         self.missing += verdict.status != "ok"
 
     def add_cost(self, verdict: Verdict) -> None:
-        """Add what a new answer has cost."""
+        """Add what a new verdict has cost, if anybody was asked for it."""
+        if not verdict.attempts:
+            return
         here = self.rubrics.setdefault(verdict.rubric, _Rubric())
         here.new += 1
         here.spent_usd += verdict.cost_usd or 0.0
@@ -91,8 +93,9 @@ def summarise(outcome: Outcome, follow: Follow, ledger: str, *, quiet: bool) -> 
     say(quiet=quiet)
     for name, one in sorted(outcome.rubrics.items()):
         counts = ", ".join(f"{count} {level}" for level, count in sorted(one.levels.items()))
-        rows, judged = sum(one.levels.values()), len(one.transcripts)
-        # Several judges or samples answer about one transcript: rows are no transcripts.
+        # Several judges or samples answer about one transcript: rows are no transcripts. Each of them answers about each, so
+        # that no ids need to be kept, which would grow with the run.
+        rows, judged = sum(one.levels.values()), max(one.answered.values(), default=0)
         several = f"{rows:,} answers on " if rows > judged else ""
         say(f"{name}: {several}{counted(judged, 'transcript')}: {counts}{_describe_cost(one)}", quiet=quiet)
     if outcome.missing:

@@ -21,15 +21,18 @@ def say_costs(capsys: pytest.CaptureFixture[str], *costs: float | None) -> str:
             judge="j",
             level="absent",
             cost_usd=cost,
+            attempts=1,
         )
         outcome.count(verdict)
         outcome.add_cost(verdict)
+    outcome.add_cost(Verdict(verdict_id="v", transcript_id="t", rubric="pressure", judge="j", cost_usd=0.0, attempts=0))
     summarise(outcome, Follow(quiet=True), "ledger.db", quiet=False)
     return next(line for line in capsys.readouterr().err.splitlines() if line.startswith("pressure"))
 
 
 def test_each_rubric_says_what_its_answers_cost(capsys: pytest.CaptureFixture[str]) -> None:
-    """0.3 for two answers is 0.15 each; what nobody knows is counted besides and never taken for nothing."""
+    """0.3 for two answers is 0.15 each; what nobody knows is counted besides and never taken for nothing, and what was not
+    asked for want of money is no answer."""
     assert say_costs(capsys, 0.1, 0.2).endswith("2 absent; 0.3000 USD, 0.15000 an answer")
     assert say_costs(capsys, 0.1, 0.2, None).endswith("0.3000 USD, 0.15000 an answer, 1 of unknown cost besides")
     assert say_costs(capsys, None, None).endswith("2 absent; cost unknown")
