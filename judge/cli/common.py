@@ -84,6 +84,14 @@ def read_standing(verdicts: Path | None, ledger: str | None, workspace: Path | N
         return stand(book)
 
 
+def meant_rubrics(book: Ledger, given: Iterable[str] | None, workspace: Path | None) -> tuple[str, ...] | None:
+    """The rubrics of the ledger that `--rubric` means by its names; None where it was not given."""
+    from judge.rubrics.loading import name_rubrics
+
+    there = {str(name) for (name,) in book.counts("rubric")}
+    return tuple(name_rubrics(given, there, resolve_workspace(workspace))) if given else None
+
+
 def check_selection(book: Ledger, select: Select) -> None:
     """See that what is asked for occurs in the ledger: a name that does not must not read as "nothing was found".
 

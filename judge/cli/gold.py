@@ -18,6 +18,7 @@ from judge.cli.given import (
     label_paths,
     load_scales,
     load_verdicts,
+    meant_rubrics,
     read_all_labels,
 )
 from judge.cli.gold_anchoring import anchoring
@@ -80,7 +81,7 @@ def agree(
         from judge.calibration.matching import as_labels
 
         rows += as_labels(load_verdicts(verdicts, None, workspace, rubric, model))
-    names = rubric or sorted({row.rubric for row in rows if row.criterion is None})
+    names = meant_rubrics(rubric, rows, workspace) or sorted({row.rubric for row in rows if row.criterion is None})
     scales = load_scales(names, workspace)
     for name in names:
         found = agreement(
