@@ -28,6 +28,7 @@ from judge.errors import InputError
 
 if TYPE_CHECKING:
     from judge.gold.goldset import GoldSet
+    from judge.gold.sources import Gathered, Source
     from judge.rubrics.model import Rubric
 
 app = typer.Typer(help="The gold set: labels, raters, splits, checks, imports.", no_args_is_help=True)
@@ -325,10 +326,22 @@ def _import_source(name: str, path: Path | None, to: Path | None, workspace: Pat
     if found.verdicts:
         (folder / "verdicts.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in found.verdicts))
     _report_import(dict(found.counts), found.warnings, str(folder), json=json)
-    positive = " ".join(f"--positive {label}" for label in source.positive)
-    verdicts = f" --verdicts {folder}/verdicts.jsonl" if found.verdicts else ""
-    command = "calibrate" if found.verdicts else "gold agree"
-    say(f"next: judge {command} --labels {folder}/labels.jsonl{verdicts} {positive}", quiet=json)
+    say(f"next: {_next_command(source, found, path, folder)}", quiet=json)
+
+
+def _next_command(source: Source, found: Gathered, path: Path, folder: Path) -> str:
+    """What a set allows next, with all that its figures need: judges measured, raters compared, or its traps looked for."""
+    import shlex
+
+    words = ["--labels", str(folder / "labels.jsonl")]
+    if found.verdicts:
+        words = ["calibrate", *words, "--verdicts", str(folder / "verdicts.jsonl")]
+        words += ["--cluster", source.cluster] if source.cluster else []
+    elif len({label.rater for label in found.labels}) > 1:
+        words = ["gold", "agree", *words]
+    else:
+        words = ["gold", "audit", *words, "--transcripts", str(path)]
+    return shlex.join(["judge", *words, *(word for label in source.positive for word in ("--positive", label))])
 
 
 def _report_import(counts: dict[str, int], warnings: list[str], folder: str, *, json: bool) -> None:
