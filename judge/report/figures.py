@@ -12,7 +12,7 @@ from string import ascii_lowercase
 from judge.calibration.among_raters import ConsensusCheck
 from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
-from judge.calibration.claims import Claims
+from judge.calibration.claims import Claims, tell_missing
 from judge.calibration.differences import Comparison
 from judge.calibration.estimate import Rate
 from judge.calibration.statistic import Statistic
@@ -96,11 +96,11 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
     )
     table = one.confusion
     yield (
-        f"  flagged: {table.tp} of {table.positives} positives, {table.fp} of {table.negatives} negatives; without a verdict: "
+        f"  flagged: {table.tp} of {table.positives} positives, {table.fp} of {table.negatives} negatives; missing: "
         f"{table.missing_positive} positives, {table.missing_negative} negatives"
     )
     if one.missing:
-        yield "  missing: " + ", ".join(f"{count} {one_line(reason)}" for reason, count in sorted(one.missing.items()))
+        yield f"  missing: {tell_missing(one.missing)}"
     blocks = {
         f"on the levels {', '.join(one_line(level) for level in one.levels)}": one.by_level,
         "if what is missing were known": one.bounds if one.missing else {},
@@ -181,11 +181,7 @@ def describe_rate(one: Rate) -> Iterator[str]:
     """How often, and what that is worth."""
     group = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in one.group.items())
     yield style(f"{one_line(one.rubric)} by {one_line(one.judge)}" + (f": {group}" if group else ""), "bold")
-    missing = sum(one.missing.values())
-    why = ", ".join(f"{count} {one_line(reason)}" for reason, count in sorted(one.missing.items()))
-    yield f"  {one.flagged} of {one.n - missing} flagged, {missing} without a verdict" + (
-        f" ({why})" if missing else ""
-    )
+    yield f"  {one.flagged} of {one.n - sum(one.missing.values())} flagged, {tell_missing(one.missing)}"
     yield from describe_statistics(one.statistics, percent=True)
     for note in one.notes:
         yield style(f"  note: {note}", "yellow")
