@@ -193,4 +193,8 @@ def load_gold_set(folder: Path | None, workspace: Path | None, *, bare: bool = F
         folder = next(held, None)
         if folder is None:
             raise InputError("no gold set in the workspace or the package; name its folder")
+        if here is not None and folder.resolve() != (here / "gold").resolve():
+            say(
+                f"{here / 'gold'}: no gold of your own there yet (judge gold import, judge gold add); the packaged set is read"
+            )
     return load_labelled(folder) if bare else load_gold(folder)

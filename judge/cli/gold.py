@@ -21,6 +21,7 @@ from judge.cli.given import (
     meant_rubrics,
     read_all_labels,
 )
+from judge.cli.gold_adding import add
 from judge.cli.gold_anchoring import anchoring
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
@@ -105,6 +106,7 @@ def agree(
             tell(describe_agreement(found))
 
 
+app.command("add")(add)
 app.command("anchoring")(anchoring)
 app.command("audit")(audit)
 app.command("next")(choose)
@@ -145,9 +147,9 @@ def stats(folder: GoldFolder = None, workspace: Workspace = None, json: Json = F
     gold, rubrics = _load(folder, workspace, bare=True)
     counts = count_gold(gold, rubrics)
     if json:
-        print_json(counts.model_dump(mode="json"))
+        print_json(counts.model_dump(mode="json") | {"folder": str(gold.folder)})
     else:
-        tell(describe_gold(counts))
+        tell([f"{gold.folder}:", *describe_gold(counts)])
 
 
 @app.command("seal")
@@ -159,22 +161,17 @@ def seal(
 
     Example: judge gold seal gold
     """
+    from judge.gold.adding import new_canary
     from judge.gold.goldset import load_gold
     from judge.gold.goldset import seal as write
 
     gold = load_gold(folder)
-    canary = gold.manifest.canary if gold.manifest else _new_canary()
+    canary = gold.manifest.canary if gold.manifest else new_canary()
     manifest = write(folder, canary)
     if json:
         print_json(manifest.model_dump())
     else:
         say(f"{folder}: {len(manifest.files)} files sealed")
-
-
-def _new_canary() -> str:
-    from uuid import uuid4
-
-    return f"judge-gold-canary-{uuid4()}"
 
 
 def _load(folder: Path | None, workspace: Path | None, *, bare: bool = False) -> tuple[GoldSet, dict[str, Rubric]]:
@@ -306,6 +303,7 @@ def _import_file(
         append_labels(folder / f"{_file_name(rater)}.jsonl", [label for label in labels if label.rater == rater])
     counts = {"labels": len(labels), "raters": len(raters), "items": len({label.transcript_id for label in labels})}
     _report_import(counts, [], str(folder), json=json)
+    say(f"next: judge gold agree --labels {folder}; then judge calibrate --labels {folder}", quiet=json)
 
 
 def _import_source(name: str, path: Path | None, to: Path | None, workspace: Path | None, *, json: bool) -> None:

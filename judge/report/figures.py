@@ -210,12 +210,12 @@ def describe_gold(counts: GoldCounts) -> Iterator[str]:
         messages = counts.messages
         yield f"  messages per transcript: {messages['least']:g} to {messages['most']:g}, median {messages['median']:g}"
         for title, values in (("splits", counts.splits), ("settings", counts.settings), ("pairs", counts.pairs)):
-            yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+            yield from _list_counts(title, values)
     else:
         yield "Labels alone, without items.jsonl: splits, families and settings are unknown, and no certificate stands on them."
-        yield "How far the raters agree: judge gold agree --labels DIR. What makes a gold set of them: gold/README.md"
+        yield "How far the raters agree: judge gold agree --labels DIR. What makes a gold set of them: judge gold add TRANSCRIPTS"
     for row in counts.rubrics:
-        yield style(f"{one_line(row.rubric)}: {row.items} items, {row.positive} positive", "bold")
+        yield style(f"{one_line(row.rubric)}: {row.items} items, {row.positive} positive labels", "bold")
         for title, values in (
             ("levels", row.levels),
             ("raters", row.rater_kinds),
@@ -224,9 +224,21 @@ def describe_gold(counts: GoldCounts) -> Iterator[str]:
             ("exclusions exercised", row.exclusions),
         ):
             if values:
-                yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+                yield from _list_counts(title, values)
 
 
+def _list_counts(title: str, values: Mapping[str, int]) -> Iterator[str]:
+    """Counts on one line where they fit on it; else one below the other, the largest first."""
+    line = f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+    if len(line) <= _WIDEST:
+        yield line
+        return
+    yield f"  {title} ({len(values)}):"
+    for name, count in sorted(values.items(), key=lambda pair: (-pair[1], pair[0])):
+        yield f"    {count:>4,}  {one_line(name)}"
+
+
+_WIDEST = 240  # characters that a list of counts may take before it is laid out
 _NAMES = {
     "naive": "Flagged by the judge (naive)",
     "lang_reiczigel": "Corrected for the judge's errors",
