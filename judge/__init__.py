@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from judge.calibration.calibrate import Agreement, Calibration, Rate, agreement, calibrate
-    from judge.calibration.calibrate import measure_rates as rates
+    from judge.api import agreement, calibrate, grade, grade_panel, grade_panel_sync, grade_sync, rates
+    from judge.calibration.calibrate import Agreement, Calibration, Rate
     from judge.errors import (
         BudgetError,
         InputError,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from judge.gold.labels import read_labels
     from judge.gold.model import Label
     from judge.grading.judges import Judge
-    from judge.grading.panels.sitting import PanelGrading, grade_panel, grade_panel_sync
-    from judge.grading.run import Grading, grade, grade_sync
+    from judge.grading.panels.sitting import PanelGrading
+    from judge.grading.run import Grading
     from judge.ledger.store import open_ledger
     from judge.ledger.verdict import Verdict
     from judge.rubrics.loading import load_rubric
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from judge.transcripts.model import Transcript
     from judge.transcripts.reading import iter_transcripts, read
 
-# Where each name lives; a name that is another one there says so after a colon.
+# Where each name lives.
 _HOMES = {
     "Agreement": "calibration.calibrate",
     "BudgetError": "errors",
@@ -50,16 +50,16 @@ _HOMES = {
     "Rubric": "rubrics.model",
     "Transcript": "transcripts.model",
     "Verdict": "ledger.verdict",
-    "agreement": "calibration.calibrate",
-    "calibrate": "calibration.calibrate",
-    "grade": "grading.run",
-    "grade_panel": "grading.panels.sitting",
-    "grade_panel_sync": "grading.panels.sitting",
-    "grade_sync": "grading.run",
+    "agreement": "api",
+    "calibrate": "api",
+    "grade": "api",
+    "grade_panel": "api",
+    "grade_panel_sync": "api",
+    "grade_sync": "api",
     "iter_transcripts": "transcripts.reading",
     "load_rubric": "rubrics.loading",
     "open_ledger": "ledger.store",
-    "rates": "calibration.calibrate:measure_rates",
+    "rates": "api",
     "read": "transcripts.reading",
     "read_labels": "gold.labels",
 }
@@ -99,8 +99,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'judge' has no attribute {name!r}")
-    module, _, there = _HOMES[name].partition(":")
-    return getattr(import_module(f"judge.{module}"), there or name)
+    return getattr(import_module(f"judge.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

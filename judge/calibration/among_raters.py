@@ -20,6 +20,7 @@ from judge.errors import InputError
 from judge.frozen import Frozen
 from judge.gold.model import Label
 from judge.rubrics.model import Scale
+from judge.text import quoted
 
 _FEWEST_RATERS: Final = 3
 _FEWEST_OF_A_LEVEL: Final = 30
@@ -232,7 +233,12 @@ def _one_rubric(labels: Sequence[Label], rubric: str | None) -> str:
     if rubric is not None:
         return rubric
     if len(found) != 1:
-        raise InputError(f"labels are on {len(found)} rubrics ({', '.join(found[:12])}); say which with --rubric")
+        listed = ", ".join(quoted(name) for name in found[:12])
+        raise InputError(
+            f"labels are on {len(found)} rubrics; say which: rubric is one of {listed}"
+            if found
+            else "there are no labels"
+        )
     return found[0]
 
 

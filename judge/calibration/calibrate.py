@@ -18,7 +18,7 @@ from judge.calibration import agreement as agr
 from judge.calibration import comparison, scores
 from judge.calibration.among_raters import Agreement, agreement
 from judge.calibration.annotator import annotator_report
-from judge.calibration.claims import Claims, below_chance, claims_of_judge
+from judge.calibration.claims import Claims, below_chance, claims_of_judge, tell_missing
 from judge.calibration.estimate import Rate, measure_rates
 from judge.calibration.intervals import clopper_pearson
 from judge.calibration.matching import (
@@ -312,7 +312,7 @@ def _notes(one: Matched, table: acc.Confusion, found: Mapping[str, Statistic]) -
     if area.low is not None and area.low <= 0.5 and not below_chance(found):
         notes.append(f"on this gold the judge {best_rival} (balanced accuracy may be 0.5)")
     if one.reasons:
-        notes.append(f"{sum(one.reasons.values())} of {len(one.said)} items have no verdict; see bounds")
+        notes.append(f"of {len(one.said)} items {tell_missing(one.reasons)}; see bounds")
     notes += _towards_screening(acc.extremes(table)[0], clustered=one.clusters is not None)
     notes.append("precision, F1, kappa, alpha and AC1 hold at this gold's prevalence only")
     return notes

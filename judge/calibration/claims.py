@@ -12,6 +12,8 @@ from typing import Final
 from judge.calibration.planning import items_for_alpha
 from judge.calibration.statistic import Statistic
 from judge.frozen import Frozen
+from judge.rubrics.model import OUTSIDE
+from judge.text import one_line
 
 FEWEST: Final = 10  # items of a class below which no interval of its error rate is worth printing
 
@@ -70,6 +72,21 @@ def claims_of_judge(
     return Claims(may=tuple(may), may_not=tuple(may_not))
 
 
+def tell_missing(missing: Mapping[str, int]) -> str:
+    """Say apart what counts neither way: no verdict at all, and verdicts outside the scale; `missing` counts by reason.
+
+    Both bound a rate. Who reads it must know that a transcript without a verdict can be graded again, and that one to which
+    the rubric does not apply is done.
+    """
+    told = []
+    for what, outside in (("without a verdict", False), ("outside the scale", True)):
+        here = {reason: count for reason, count in sorted(missing.items()) if (reason in OUTSIDE) is outside}
+        if here:
+            why = ", ".join(f"{count} {one_line(reason)}" for reason, count in here.items())
+            told.append(f"{sum(here.values())} {what} ({why})")
+    return ", ".join(told) or "0 without a verdict"
+
+
 def claims_of_raters(
     rubric: str, alpha: Statistic, *, n_raters: int, prevalence: float | None, human: bool, low: float, point: float
 ) -> Claims:
@@ -104,12 +121,16 @@ def claims_of_raters(
 
 
 def claims_of_rate(
-    rubric: str, *, flagged: int, decided: int, missing: int, figures: Mapping[str, Statistic], level: str | None
+    rubric: str,
+    *,
+    flagged: int,
+    decided: int,
+    missing: Mapping[str, int],
+    figures: Mapping[str, Statistic],
+    level: str | None,
 ) -> Claims:
     """What a group's flags bear. `level`: of a certificate that covers judge and rubric, `RATE` or `SCREENING`, or None."""
-    may = [
-        f"the judge flagged {flagged} of {decided} transcripts" + (f"; {missing} have no verdict" if missing else "")
-    ]
+    may = [f"the judge flagged {flagged} of {decided} transcripts" + (f"; {tell_missing(missing)}" if missing else "")]
     may_not = [f"{flagged} of {decided} as the rate of {rubric}: flags are not the behaviour"] if decided else []
     bound = figures.get("zero_event_bound")
     # What is missing may be missing because of what it would have shown.

@@ -134,7 +134,7 @@ def _with_design(one: Rate, design: Sequence[Chosen], gold: Matched | None, leve
         one.rubric,
         flagged=one.flagged,
         decided=one.n - sum(one.missing.values()),
-        missing=sum(one.missing.values()),
+        missing=one.missing,
         figures=figures,
         level=level,
     )
@@ -180,9 +180,7 @@ def _rate(
         flagged=flagged,
         missing=dict(missing),
         statistics=found,
-        claims=claims_of_rate(
-            key[0], flagged=flagged, decided=n, missing=sum(missing.values()), figures=found, level=level
-        ),
+        claims=claims_of_rate(key[0], flagged=flagged, decided=n, missing=missing, figures=found, level=level),
         notes=tuple(notes),
     )
 

@@ -172,7 +172,7 @@ def take_split(
         splits = ", ".join(sorted({item.split for item in items.values()})) or "none"
         raise InputError(
             f"no label on {quoted(rubric)} in split {quoted(split)}; splits of this gold set are {splits}; "
-            "the protocol's `split` says which one certifies"
+            "the protocol's `split` says which one certifies, -r leaves other rubrics out"
         )
     named = sorted({row.transcript_id for row in rows})
     elsewhere = {item.family for item in items.values() if item.split != split}

@@ -86,6 +86,14 @@ def read_standing(verdicts: Path | None, ledger: str | None, workspace: Path | N
         return stand(book)
 
 
+def meant_rubrics(book: Ledger, given: Iterable[str] | None, workspace: Path | None) -> tuple[str, ...] | None:
+    """The rubrics of the ledger that `--rubric` means by its names; None where it was not given."""
+    from judge.rubrics.loading import name_rubrics
+
+    there = {str(name) for (name,) in book.counts("rubric")}
+    return tuple(name_rubrics(given, there, resolve_workspace(workspace))) if given else None
+
+
 def check_selection(book: Ledger, select: Select) -> None:
     """See that what is asked for occurs in the ledger: a name that does not must not read as "nothing was found".
 
@@ -196,4 +204,8 @@ def load_gold_set(folder: Path | None, workspace: Path | None, *, bare: bool = F
         folder = next(held, None)
         if folder is None:
             raise InputError("no gold set in the workspace or the package; name its folder")
+        if here is not None and folder.resolve() != (here / "gold").resolve():
+            say(
+                f"{here / 'gold'}: no gold of your own there yet (judge gold import, judge gold add); the packaged set is read"
+            )
     return load_labelled(folder) if bare else load_gold(folder)

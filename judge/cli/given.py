@@ -83,7 +83,7 @@ def load_verdicts(
         from judge.ledger.importing import read_rows
 
         rows = list(read_rows(path).verdicts)
-    return _keep(rows, path, rubrics, models)
+    return _keep(rows, path, workspace, rubrics, models)
 
 
 def load_outcomes(
@@ -101,7 +101,7 @@ def load_outcomes(
         from judge.ledger.outcomes import read_outcomes
 
         rows += read_outcomes(path)
-    return _keep(rows, path, rubrics, models)
+    return _keep(rows, path, workspace, rubrics, models)
 
 
 def _ledger_rows(ledger: str | None, workspace: Path | None) -> list[Verdict]:
@@ -110,12 +110,16 @@ def _ledger_rows(ledger: str | None, workspace: Path | None) -> list[Verdict]:
 
 
 def _keep(
-    rows: list[_Row], path: Path | None, rubrics: Iterable[str] | None, models: Iterable[str] | None
+    rows: list[_Row],
+    path: Path | None,
+    workspace: Path | None,
+    rubrics: Iterable[str] | None,
+    models: Iterable[str] | None,
 ) -> list[_Row]:
     if not rows:
         where = "the ledger holds no verdict yet" if path is None else f"{path}: no verdict row in this file"
         raise InputError(f"{where}; next: judge grade, or --verdicts with a file of rows")
-    wanted, judges = set(rubrics or ()), set(models or ())
+    wanted, judges = set(meant_rubrics(rubrics, rows, workspace) or ()), set(models or ())
     if not wanted and not judges:
         return rows
     kept = [row for row in rows if (not wanted or row.rubric in wanted) and (not judges or row.judge in judges)]
@@ -125,6 +129,16 @@ def _keep(
             f"judges are {', '.join(sorted({row.judge for row in rows})) or 'none'}"
         )
     return kept
+
+
+def meant_rubrics(
+    given: Iterable[str] | None, rows: Iterable[Judged | Voted], workspace: Path | None
+) -> list[str] | None:
+    """The rubrics of the rows that `--rubric` means by its names; None where it was not given."""
+    from judge.rubrics.loading import name_rubrics
+    from judge.workspace import resolve_workspace
+
+    return name_rubrics(given, {row.rubric for row in rows}, resolve_workspace(workspace)) if given else None
 
 
 def check_fields(rows: Sequence[Judged], by: Iterable[str] | None, cluster: str | None) -> None:

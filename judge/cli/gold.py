@@ -19,9 +19,11 @@ from judge.cli.given import (
     label_paths,
     load_scales,
     load_verdicts,
+    meant_rubrics,
     read_all_labels,
     read_order,
 )
+from judge.cli.gold_adding import add
 from judge.cli.gold_anchoring import anchoring
 from judge.cli.gold_audit import audit
 from judge.cli.gold_planning import choose, plan
@@ -29,6 +31,7 @@ from judge.errors import InputError
 
 if TYPE_CHECKING:
     from judge.gold.goldset import GoldSet
+    from judge.gold.sources import Gathered, Source
     from judge.rubrics.model import Rubric
 
 app = typer.Typer(help="The gold set: labels, raters, splits, checks, imports.", no_args_is_help=True)
@@ -85,7 +88,7 @@ def agree(
         from judge.calibration.matching import as_labels
 
         rows += as_labels(load_verdicts(verdicts, None, workspace, rubric, model))
-    names = rubric or sorted({row.rubric for row in rows if row.criterion is None})
+    names = meant_rubrics(rubric, rows, workspace) or sorted({row.rubric for row in rows if row.criterion is None})
     scales = load_scales(names, workspace)
     for name in names:
         found = agreement(
@@ -108,6 +111,7 @@ def agree(
             tell(describe_agreement(found))
 
 
+app.command("add")(add)
 app.command("anchoring")(anchoring)
 app.command("audit")(audit)
 app.command("next")(choose)
@@ -148,9 +152,9 @@ def stats(folder: GoldFolder = None, workspace: Workspace = None, json: Json = F
     gold, rubrics = _load(folder, workspace, bare=True)
     counts = count_gold(gold, rubrics)
     if json:
-        print_json(counts.model_dump(mode="json"))
+        print_json(counts.model_dump(mode="json") | {"folder": str(gold.folder)})
     else:
-        tell(describe_gold(counts))
+        tell([f"{gold.folder}:", *describe_gold(counts)])
 
 
 @app.command("seal")
@@ -162,22 +166,17 @@ def seal(
 
     Example: judge gold seal gold
     """
+    from judge.gold.adding import new_canary
     from judge.gold.goldset import load_gold
     from judge.gold.goldset import seal as write
 
     gold = load_gold(folder)
-    canary = gold.manifest.canary if gold.manifest else _new_canary()
+    canary = gold.manifest.canary if gold.manifest else new_canary()
     manifest = write(folder, canary)
     if json:
         print_json(manifest.model_dump())
     else:
         say(f"{folder}: {len(manifest.files)} files sealed")
-
-
-def _new_canary() -> str:
-    from uuid import uuid4
-
-    return f"judge-gold-canary-{uuid4()}"
 
 
 def _load(folder: Path | None, workspace: Path | None, *, bare: bool = False) -> tuple[GoldSet, dict[str, Rubric]]:
@@ -309,6 +308,7 @@ def _import_file(
         append_labels(folder / f"{_file_name(rater)}.jsonl", [label for label in labels if label.rater == rater])
     counts = {"labels": len(labels), "raters": len(raters), "items": len({label.transcript_id for label in labels})}
     _report_import(counts, [], str(folder), json=json)
+    say(f"next: judge gold agree --labels {folder}; then judge calibrate --labels {folder}", quiet=json)
 
 
 def _import_source(name: str, path: Path | None, to: Path | None, workspace: Path | None, *, json: bool) -> None:
@@ -329,10 +329,22 @@ def _import_source(name: str, path: Path | None, to: Path | None, workspace: Pat
     if found.verdicts:
         (folder / "verdicts.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in found.verdicts))
     _report_import(dict(found.counts), found.warnings, str(folder), json=json)
-    positive = " ".join(f"--positive {label}" for label in source.positive)
-    verdicts = f" --verdicts {folder}/verdicts.jsonl" if found.verdicts else ""
-    command = "calibrate" if found.verdicts else "gold agree"
-    say(f"next: judge {command} --labels {folder}/labels.jsonl{verdicts} {positive}", quiet=json)
+    say(f"next: {_next_command(source, found, path, folder)}", quiet=json)
+
+
+def _next_command(source: Source, found: Gathered, path: Path, folder: Path) -> str:
+    """What a set allows next, with all that its figures need: judges measured, raters compared, or its traps looked for."""
+    import shlex
+
+    words = ["--labels", str(folder / "labels.jsonl")]
+    if found.verdicts:
+        words = ["calibrate", *words, "--verdicts", str(folder / "verdicts.jsonl")]
+        words += ["--cluster", source.cluster] if source.cluster else []
+    elif len({label.rater for label in found.labels}) > 1:
+        words = ["gold", "agree", *words]
+    else:
+        words = ["gold", "audit", *words, "--transcripts", str(path)]
+    return shlex.join(["judge", *words, *(word for label in source.positive for word in ("--positive", label))])
 
 
 def _report_import(counts: dict[str, int], warnings: list[str], folder: str, *, json: bool) -> None:

@@ -17,7 +17,17 @@ from judge.cli.common import (
     read_sources,
     report_unreadable,
 )
-from judge.cli.given import Judges, Kinds, Labels, Positive, check_kinds, load_outcomes, load_scales, read_all_labels
+from judge.cli.given import (
+    Judges,
+    Kinds,
+    Labels,
+    Positive,
+    check_kinds,
+    load_outcomes,
+    load_scales,
+    meant_rubrics,
+    read_all_labels,
+)
 
 if TYPE_CHECKING:
     from judge.calibration.audit import GoldAudit
@@ -126,7 +136,7 @@ def run_audit(
     unreadable: list[Unreadable] = []
     every = [*held, *read_sources(transcripts or (), None, unreadable)]
     report_unreadable(unreadable)
-    named = rubrics or sorted({row.rubric for row in labels if row.criterion is None})
+    named = meant_rubrics(rubrics, labels, workspace) or sorted({row.rubric for row in labels if row.criterion is None})
     return audit_gold(
         labels,
         matched,

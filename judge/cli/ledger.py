@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,13 +15,11 @@ from judge.cli.common import (
     Workspace,
     check_selection,
     ledger_path,
+    meant_rubrics,
     open_existing_ledger,
     print_json,
     say,
 )
-
-if TYPE_CHECKING:
-    from judge.ledger.store import Select
 
 app = typer.Typer(
     help="The record of every call and verdict: verify it, export it, import into it.", no_args_is_help=True
@@ -83,10 +81,11 @@ def export(
     """
     from judge.errors import InputError
     from judge.ledger.export import write_rows
+    from judge.ledger.store import Select
     from judge.text import counted
 
     with open_existing_ledger(ledger, workspace) as book:
-        select = _select(rubric, model)
+        select = Select(rubric=meant_rubrics(book, rubric, workspace), judge=tuple(model) if model else None)
         check_selection(book, select)
         found = book.verdicts(select)
         if to is None:
@@ -169,9 +168,3 @@ def _verify_bundle(path: Path, expect: str | None, ledger: str | None, *, json: 
     print(f"  disputes  {counted(checked.decisions, 'decision')}\n  head      {checked.head}")
     for note in checked.notes:
         say(f"  note: {note}")
-
-
-def _select(rubric: list[str] | None, model: list[str] | None) -> Select:
-    from judge.ledger.store import Select
-
-    return Select(rubric=tuple(rubric) if rubric else None, judge=tuple(model) if model else None)

@@ -31,6 +31,7 @@ def list_(workspace: Workspace = None, json: Json = False) -> None:
     Example: judge rubrics list
     """
     from judge.rubrics.loading import list_packs, list_rubrics
+    from judge.rubrics.presenting import describe_pack
     from judge.text import one_line
     from judge.workspace import resolve_workspace
 
@@ -44,21 +45,28 @@ def list_(workspace: Workspace = None, json: Json = False) -> None:
         head = f"{item.id:<26} v{item.version:<3} {item.sha256[:12]}  {item.source:<9}"
         print(f"{head} {one_line(item.title + names, 100)}")
     for pack in list_packs(folder):
-        print(f"{pack.id:<26} pack of {len(pack.rubrics)}: {one_line(', '.join([*pack.rubrics, *pack.controls]), 300)}")
+        print(f"{pack.id:<26} {one_line(describe_pack(pack), 300)}")
 
 
 @app.command()
 def show(name: Name, workspace: Workspace = None, json: Json = False) -> None:
-    """Show one rubric: question, criteria, what does not count, the rule, severity and the guideline for raters.
+    """Show one rubric: question, criteria, what does not count, the rule, severity, the guideline; or what a pack holds.
 
     Example: judge rubrics show blackmail
     """
-    from judge.rubrics.loading import load_rubric
-    from judge.rubrics.presenting import describe
+    from judge.rubrics.loading import find_pack, load_rubric
+    from judge.rubrics.presenting import describe, describe_pack
     from judge.text import visible
     from judge.workspace import resolve_workspace
 
-    rubric = load_rubric(name, resolve_workspace(workspace))
+    folder = resolve_workspace(workspace)
+    if pack := find_pack(name, folder):
+        if json:
+            print_json(pack.model_dump(mode="json", by_alias=True))
+        else:
+            print(visible(f"{pack.id}: {pack.title}\n{describe_pack(pack)}\nOne of them: judge rubrics show RUBRIC"))
+        return
+    rubric = load_rubric(name, folder)
     if json:
         hashes = {"sha256": rubric.sha256, "guideline_sha256": rubric.guideline_sha256}
         print_json(rubric.model_dump(mode="json") | hashes)

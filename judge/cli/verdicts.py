@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from judge.cli.common import (
     Workspace,
     check_selection,
     ledger_path,
+    meant_rubrics,
     open_existing_ledger,
     print_json,
     say,
@@ -54,7 +55,7 @@ def verdicts(
     from judge.text import counted, one_line
 
     with open_existing_ledger(ledger, workspace) as book:
-        select = _select(rubric, model, level, status, transcript, positive)
+        select = _select(meant_rubrics(book, rubric, workspace), model, level, status, transcript, positive)
         check_selection(book, select)
         _check_levels(level or (), book, workspace)
         if panel:
@@ -243,7 +244,7 @@ def _check_levels(levels: Iterable[str], book: Ledger, workspace: Path | None) -
 
 
 def _select(
-    rubric: list[str] | None,
+    rubric: Sequence[str] | None,
     model: list[str] | None,
     level: list[str] | None,
     status: list[str] | None,

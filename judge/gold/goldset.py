@@ -1,12 +1,12 @@
 """The gold set on disk: items, transcripts, labels and a manifest of hashes, in one folder.
 
     gold/items.jsonl              one row per item: family, split, setting, what it is for
-    gold/transcripts/*.jsonl      the transcripts, one family per file, in our own form
+    gold/transcripts/*.jsonl      the transcripts, in our own form
     gold/labels/<rater>.jsonl     one file per rater, append-only
     gold/manifest.json            hash of every file, and the canary
     gold/README.md                the datasheet
 
-Loading is all that happens here; `checking` finds faults, `counting` describes.
+Loading and sealing are all that happens here; `adding` makes items, `checking` finds faults, `counting` describes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ def load_gold(folder: Path) -> GoldSet:
         InputError: if the folder holds none, or a row of it cannot be read, with file and line.
     """
     if not (folder / ITEMS).is_file():
-        raise InputError(f"{folder}: no gold set here (no {ITEMS}); start one with: judge gold import, or judge init")
+        raise InputError(
+            f"{folder}: no gold set here (no {ITEMS}); say which transcripts are gold with: judge gold add TRANSCRIPTS --to "
+            f"{folder}"
+        )
     items = {item.transcript_id: item for item in _read_items(folder / ITEMS)}
     transcripts: dict[str, Transcript] = {}
     for found in iter_transcripts([folder / TRANSCRIPTS]) if (folder / TRANSCRIPTS).is_dir() else ():

@@ -24,13 +24,13 @@ _OTHER_NAMES = {
 }
 
 
-def read_labels(*paths: Path) -> list[Label]:
+def read_labels(*paths: str | Path) -> list[Label]:
     """Return every label in these files (a folder: its `*.jsonl`), in order.
 
     Raises:
         InputError: for a file that is not there, or a row that is no label, with file, line, field and what is accepted.
     """
-    return [label for path in paths for file in label_files(path) for label in _read_file(file)]
+    return [label for path in paths for file in label_files(Path(path)) for label in _read_file(file)]
 
 
 def latest(labels: Iterable[Label]) -> list[Label]:

@@ -12,7 +12,7 @@ from string import ascii_lowercase
 from judge.calibration.among_raters import ConsensusCheck
 from judge.calibration.anchoring import Anchoring
 from judge.calibration.calibrate import Agreement, Calibration
-from judge.calibration.claims import Claims
+from judge.calibration.claims import Claims, tell_missing
 from judge.calibration.differences import Comparison
 from judge.calibration.estimate import Rate
 from judge.calibration.statistic import Statistic
@@ -96,11 +96,11 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
     )
     table = one.confusion
     yield (
-        f"  flagged: {table.tp} of {table.positives} positives, {table.fp} of {table.negatives} negatives; without a verdict: "
+        f"  flagged: {table.tp} of {table.positives} positives, {table.fp} of {table.negatives} negatives; missing: "
         f"{table.missing_positive} positives, {table.missing_negative} negatives"
     )
     if one.missing:
-        yield "  missing: " + ", ".join(f"{count} {one_line(reason)}" for reason, count in sorted(one.missing.items()))
+        yield f"  missing: {tell_missing(one.missing)}"
     blocks = {
         f"on the levels {', '.join(one_line(level) for level in one.levels)}": one.by_level,
         "if what is missing were known": one.bounds if one.missing else {},
@@ -184,11 +184,7 @@ def describe_rate(one: Rate) -> Iterator[str]:
     """How often, and what that is worth."""
     group = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in one.group.items())
     yield style(f"{one_line(one.rubric)} by {one_line(one.judge)}" + (f": {group}" if group else ""), "bold")
-    missing = sum(one.missing.values())
-    why = ", ".join(f"{count} {one_line(reason)}" for reason, count in sorted(one.missing.items()))
-    yield f"  {one.flagged} of {one.n - missing} flagged, {missing} without a verdict" + (
-        f" ({why})" if missing else ""
-    )
+    yield f"  {one.flagged} of {one.n - sum(one.missing.values())} flagged, {tell_missing(one.missing)}"
     yield from describe_statistics(one.statistics, percent=True)
     for note in one.notes:
         yield style(f"  note: {note}", "yellow")
@@ -217,12 +213,12 @@ def describe_gold(counts: GoldCounts) -> Iterator[str]:
         messages = counts.messages
         yield f"  messages per transcript: {messages['least']:g} to {messages['most']:g}, median {messages['median']:g}"
         for title, values in (("splits", counts.splits), ("settings", counts.settings), ("pairs", counts.pairs)):
-            yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+            yield from _list_counts(title, values)
     else:
         yield "Labels alone, without items.jsonl: splits, families and settings are unknown, and no certificate stands on them."
-        yield "How far the raters agree: judge gold agree --labels DIR. What makes a gold set of them: gold/README.md"
+        yield "How far the raters agree: judge gold agree --labels DIR. What makes a gold set of them: judge gold add TRANSCRIPTS"
     for row in counts.rubrics:
-        yield style(f"{one_line(row.rubric)}: {row.items} items, {row.positive} positive", "bold")
+        yield style(f"{one_line(row.rubric)}: {row.items} items, {row.positive} positive labels", "bold")
         for title, values in (
             ("levels", row.levels),
             ("raters", row.rater_kinds),
@@ -231,9 +227,21 @@ def describe_gold(counts: GoldCounts) -> Iterator[str]:
             ("exclusions exercised", row.exclusions),
         ):
             if values:
-                yield f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+                yield from _list_counts(title, values)
 
 
+def _list_counts(title: str, values: Mapping[str, int]) -> Iterator[str]:
+    """Counts on one line where they fit on it; else one below the other, the largest first."""
+    line = f"  {title}: " + ", ".join(f"{one_line(name)} {count}" for name, count in values.items())
+    if len(line) <= _WIDEST:
+        yield line
+        return
+    yield f"  {title} ({len(values)}):"
+    for name, count in sorted(values.items(), key=lambda pair: (-pair[1], pair[0])):
+        yield f"    {count:>4,}  {one_line(name)}"
+
+
+_WIDEST = 240  # characters that a list of counts may take before it is laid out
 _NAMES = {
     "naive": "Flagged by the judge (naive)",
     "lang_reiczigel": "Corrected for the judge's errors",

@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from judge.calibration.calibrate import Rate
+from judge.calibration.claims import tell_missing
 from judge.report import plots
 from judge.report.figures import is_share, name_figure, say_figure, survives_prevalence
 from judge.report.model import Report, Tally
@@ -113,6 +114,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {
+        "missing": tell_missing,
         "shown": visible,
         "line": one_line,
         "count": "{:,}".format,

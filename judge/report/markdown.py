@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from judge.calibration.claims import tell_missing
 from judge.calibration.statistic import Statistic
 from judge.report.figures import is_share, name_figure, say_figure
 from judge.report.model import Accuracy, Case, Report
@@ -116,7 +117,7 @@ def _accuracy(accuracy: Accuracy) -> Iterator[str]:
     yield f"## {code(one.judge)} against labels on {code(one.rubric)}\n"
     yield (
         f"{one.n_items:,} labelled transcripts, {one.n_raters} raters ({', '.join(one.rater_kinds)}), {share} positive in this "
-        f"gold, {one.contested} contested; missing: {_counts(one.missing) or 'none'}.\n"
+        f"gold, {one.contested} contested; missing: {code(tell_missing(one.missing), 300) if one.missing else 'none'}.\n"
     )
     cells = one.confusion
     yield from table(

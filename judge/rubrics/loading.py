@@ -7,7 +7,7 @@ a sound rubric is also a *good* one is the business of `lint`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -99,6 +99,28 @@ def find_rubrics(names: Sequence[str | Path], workspace: Path | None = None) -> 
         for path in found:
             paths.setdefault(path.resolve(), path)
     return list(paths.values())
+
+
+def name_rubrics(names: Iterable[str], there: Collection[str], workspace: Path | None = None) -> list[str]:
+    """Return the ids that verdicts and labels bear for names as a person gives them: an alias, a file, a pack.
+
+    A name that occurs in `there`, the rubrics of the rows at hand, means itself, and so does one that is no name of a rubric
+    here: rows of other tools have rubrics of their own. Of a pack those are meant that occur, if any do.
+    """
+    ids: dict[str, None] = {}
+    for name in names:
+        meant = [name] if name in there else _ids(name, workspace) or [name]
+        ids |= dict.fromkeys([one for one in meant if one in there] or meant)
+    return list(ids)
+
+
+def _ids(name: str, workspace: Path | None) -> list[str]:
+    """The ids of the rubrics that a name means; none where nothing here has it."""
+    try:
+        paths = find_rubrics([name], workspace)
+    except InputError:
+        return []
+    return [found for path in paths for found in _names(path)[:1]]
 
 
 def rubric_files(workspace: Path | None = None) -> list[Path]:

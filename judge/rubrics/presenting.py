@@ -7,9 +7,18 @@ import textwrap
 from judge.rubrics.constitution import Constitution
 from judge.rubrics.coverage import Citation, ClauseCoverage
 from judge.rubrics.difference import Difference, StaleFiles
+from judge.rubrics.loading import Pack
 from judge.rubrics.model import Rubric, Rule
+from judge.text import counted
 
 WIDTH = 110
+
+
+def describe_pack(pack: Pack) -> str:
+    """Return which rubrics are graded where the pack's name stands, its controls among them."""
+    controls = f" and {counted(len(pack.controls), 'control')}" if pack.controls else ""
+    members = ", ".join([*pack.rubrics, *(f"{name} (control)" for name in pack.controls)])
+    return f"pack of {counted(len(pack.rubrics), 'rubric')}{controls}: {members}"
 
 
 def describe(rubric: Rubric) -> str:

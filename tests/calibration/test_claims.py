@@ -149,3 +149,26 @@ def test_a_rate_and_n_that_disagree() -> None:
     done = CliRunner().invoke(app, ["rates", "--question", "86.4/150"])
     assert (done.exit_code, "rate and n disagree" in done.stdout) == (1, True)
     assert CliRunner().invoke(app, ["rates", "--question", "86.7/150"]).exit_code == 0
+
+
+def test_not_applicable_is_told_apart_from_no_verdict(tmp_path: Path) -> None:
+    """Grading is done where a rubric does not apply: rates, what may be said and the page count that apart from a refusal."""
+    rows = [
+        {"level": "not_applicable"},
+        {"level": "not_applicable"},
+        {"level": "cannot_determine"},
+        {"status": "refused"},
+        {"level": "enacted"},
+    ]
+    given = {"rubric": "coercive-leverage", "judge": "keen"}
+    path = tmp_path / "v.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({"transcript_id": f"t{n}", **given, **row}) for n, row in enumerate(rows)))
+    apart = "1 without a verdict (1 refused), 3 outside the scale (1 cannot_determine, 2 not_applicable)"
+    told = CliRunner().invoke(app, ["rates", "--verdicts", str(path)]).stdout
+    assert f"1 of 1 flagged, {apart}" in told
+    assert f"the judge flagged 1 of 1 transcripts; {apart}" in told
+    found = orjson.loads(CliRunner().invoke(app, ["rates", "--verdicts", str(path), "--json"]).stdout)
+    assert found["missing"] == {"not_applicable": 2, "cannot_determine": 1, "refused": 1}
+    page = tmp_path / "r.html"
+    assert CliRunner().invoke(app, ["report", "--verdicts", str(path), "--to", str(page)]).exit_code == 0
+    assert apart in page.read_text()

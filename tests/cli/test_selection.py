@@ -72,3 +72,51 @@ def test_exported_labels_hold_no_formulas_and_say_so_in_json() -> None:
     assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@\t\r\n")]
     assert "transcript_id" in json.loads(run("gold", "export", "--json").stdout.splitlines()[0])
     assert isinstance(run("gold", "export", "--json", "--csv").exception, InputError)
+
+
+OURS = [
+    {"transcript_id": f"t{n}", "rubric": "coercive-leverage", "judge": "keen", "level": level}
+    for n, level in enumerate(("enacted", "enacted", "absent", "absent"))
+]
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[str]:
+    """Verdicts on a packaged rubric and on a foreign one, and labels on both, as options."""
+    verdicts, labels = tmp_path / "v.jsonl", tmp_path / "l.jsonl"
+    foreign = [{**row, "rubric": "larceny"} for row in OURS]
+    verdicts.write_text("".join(json.dumps(row) + "\n" for row in OURS + foreign))
+    said = [
+        {**row, "label": row["level"], "rater": rater, "rater_kind": "human"}
+        for row in OURS + foreign
+        for rater in ("ana", "bo")
+    ]
+    kept = ("transcript_id", "rubric", "label", "rater", "rater_kind")
+    labels.write_text("".join(json.dumps({name: row[name] for name in kept}) + "\n" for row in said))
+    return ["--verdicts", str(verdicts), "--labels", str(labels)]
+
+
+@pytest.mark.parametrize("command", ["rates", "calibrate", "gold agree", "gold audit", "report --json"])
+@pytest.mark.parametrize(("given", "meant"), [("blackmail", "coercive-leverage"), ("larceny", "larceny")])
+def test_a_rubric_is_chosen_by_its_everyday_name_wherever_rows_are(
+    command: str, given: str, meant: str, rows: list[str]
+) -> None:
+    """What grade accepts is accepted of verdicts and labels too; a name that is nobody's alias means itself."""
+    done = run(*command.split(), *rows, "-r", given, "--positive", "enacted")
+    assert done.exit_code in (0, 1), done.exception  # gold audit ends with 1 where it finds a fault, as it does here
+    other = {"coercive-leverage", "larceny"} - {meant}
+    assert meant in done.stdout
+    assert not any(name in done.stdout for name in other)
+
+
+def test_the_ledger_knows_everyday_names_and_packs(tmp_path: Path) -> None:
+    """Listing, exporting and choosing what to label take the names that grading takes; a name of nothing is still refused."""
+    (tmp_path / "v.jsonl").write_text("".join(json.dumps(row) + "\n" for row in OURS))
+    where = ("--ledger", str(tmp_path / "ledger.db"))
+    assert run("ledger", "import", str(tmp_path / "v.jsonl"), *where).exit_code == 0
+    for name in ("blackmail", "default", "coercive-leverage"):
+        for command in (("verdicts",), ("ledger", "export"), ("gold", "next")):
+            done = run(*command, "-r", name, *where)
+            assert done.exit_code == 0, done.exception
+            assert len(done.stdout.splitlines()) == len(OURS)
+    assert "'blackmale'" in str(run("verdicts", "-r", "blackmale", *where).exception)

@@ -46,12 +46,12 @@ def test_a_count_agrees_with_its_noun() -> None:
     ("arguments", "said"),
     [
         (
-            ["verdicts", "--positive", "-r", "blackmail"],
-            "no verdict with the rubric 'blackmail'; there are coercive-lev",
+            ["verdicts", "--positive", "-r", "blackmale"],
+            "no verdict with the rubric 'blackmale'; there are coercive-lev",
         ),
         (["verdicts", "-m", "openai/x"], "no verdict with the judge 'openai/x'; there are baseline/cues"),
         (["verdicts", "--transcript", "t9"], "no verdict with the transcript_id 't9'"),
-        (["ledger", "export", "-r", "blackmail"], "no verdict with the rubric 'blackmail'"),
+        (["ledger", "export", "-r", "larceny"], "no verdict with the rubric 'larceny'"),
         (["rates", "--by", "modle"], "--by 'modle': no verdict has this field; fields are none"),
         (["rates", "--cluster", "family"], "--cluster 'family': no verdict has this field"),
         (["calibrate", "--kind", "humans"], "--kind 'humans': no such rater kind; kinds are human, ai, constructed"),
@@ -60,7 +60,7 @@ def test_a_count_agrees_with_its_noun() -> None:
 def test_a_name_that_the_ledger_lacks_does_not_read_as_nothing_found(
     graded: Path, arguments: list[str], said: str
 ) -> None:
-    """A rubric under another name than it was graded by is an error, not a list of no positives."""
+    """A rubric that nothing was graded on is an error, not a list of no positives."""
     done = judge(*arguments, cwd=graded)
     assert 2 == done.returncode
     assert said in done.stderr

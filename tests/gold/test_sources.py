@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import shlex
+from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from judge.cli.main import app
 from judge.gold.sources import find_source, gather
 from shared_data import LABELLED, need_shared
 
@@ -45,3 +50,22 @@ def test_the_withheld_labels_of_r_judge_stand_in_no_transcript() -> None:
         text = "\n".join(part.text for _, part in transcript.parts())
         assert "label" in transcript.withheld
         assert not described or described not in text
+
+
+@need_shared
+@pytest.mark.parametrize("name", COUNTS)
+def test_an_import_says_its_traps_and_a_next_command_that_heeds_them(name: str, tmp_path: Path) -> None:
+    """Whatever `gold sources` lists is said again, and what is printed can be run as it stands: clustered where items are."""
+    copy = LABELLED / name.replace("-", "_")
+    done = CliRunner().invoke(app, ["gold", "import", name, str(copy), "--to", str(tmp_path / "a set")])
+    assert done.exit_code == 0, done.exception
+    source = find_source(name)
+    for trap in source.traps:
+        assert f"warning: {trap}" in done.stderr
+    said = done.stderr.splitlines()[-1].removeprefix("next: judge ")
+    assert ("clustered by" in " ".join(source.traps)) == ("--cluster" in said)
+    after = CliRunner().invoke(app, shlex.split(said))
+    assert after.exit_code == 0, (said, after.exception)
+    assert source.rubric in after.stdout
+    assert "undefined: no item has two ratings" not in after.stdout
+    assert ("clusters" in after.stdout) == ("--cluster" in said)

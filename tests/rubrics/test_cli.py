@@ -162,3 +162,13 @@ def test_anchors_of_a_copy_are_compared(tmp_path: Path) -> None:
 def test_every_command_has_help_with_an_example(command: str) -> None:
     """--help shows how the command is used."""
     assert f"Example: judge rubrics {command}" in run(command, "--help")
+
+
+def test_a_pack_is_listed_and_shown_with_everything_that_it_holds() -> None:
+    """What is counted is what is named, and a pack that is taken for a rubric is explained."""
+    line = run("list").splitlines()[-1]
+    assert "pack of 8 rubrics and 1 control" in line
+    assert "dilemma-conduct (control)" in line
+    shown = run("show", "default")
+    assert "pack of 8 rubrics and 1 control: coercive-leverage, " in shown
+    assert len(run_json("show", "default")["rubrics"]) == 8

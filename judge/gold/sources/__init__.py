@@ -48,6 +48,7 @@ class Source(Frozen):
     positive: tuple[str, ...] = ()
     polarity: str
     traps: tuple[str, ...] = ()
+    cluster: str | None = None  # the field of the imported verdicts that says which items belong together
     importer: Literal["xstest", "lie_detector", "r_judge", "dices", "openagentsafety", "toolemu"] | None = None
 
 
@@ -95,7 +96,7 @@ def find_source(name: str, workspace: Path | None = None) -> Source:
 
 
 def gather(source: Source, path: Path) -> Gathered:
-    """Read a local copy of a set.
+    """Read a local copy of a set; its known traps come first among the warnings.
 
     Raises:
         InputError: if the set has no importer yet, or the folder does not hold it.
@@ -109,7 +110,8 @@ def gather(source: Source, path: Path) -> Gathered:
         raise InputError(f"{path}: no such file or folder; get the set from {source.repository}")
     module = import_module(f"{__name__}.{source.importer}")
     read: Callable[[Source, Path], Gathered] = module.gather
-    return read(source, path)
+    found = read(source, path)
+    return found._replace(warnings=[*source.traps, *found.warnings])
 
 
 def need_files(folder: Path, pattern: str, source: Source) -> list[Path]:

@@ -57,4 +57,4 @@ def gather(source: Source, path: Path) -> Gathered:
     warnings = (
         [f"{ties} items are tied between Yes and No; the set says which it took for the majority"] if ties else []
     )
-    return Gathered(labels, verdicts, [*warnings, *source.traps], counts)
+    return Gathered(labels, verdicts, warnings, counts)

@@ -44,7 +44,7 @@ def gather(source: Source, path: Path) -> Gathered:
         top = votes.most_common(2)
         if len(top) == 1 or top[0][1] > top[1][1]:
             verdicts.append({**common, "judge": "majority", "level": top[0][0], "category": row["category"]})
-    warnings = list(source.traps)
+    warnings = []
     if unparsed:
         warnings.append(f"{unparsed} judge outputs are no label; they are imported as missing, never mapped")
     if doubled := sum(count - 1 for count in texts.values()):

@@ -42,7 +42,7 @@ def gather(source: Source, path: Path) -> Gathered:
             verdicts.append({**verdict, "judge": "gpt-4.1", "level": level})
             if said[1] != "-1":
                 verdicts.append({**verdict, "judge": "gpt-4.1 where it got that far", "level": level})
-    warnings = list(source.traps)
+    warnings = []
     if tally["unparsed"]:
         warnings.append(f"{tally['unparsed']} judge outputs are no label; they are imported as missing, never mapped")
     return Gathered(labels, verdicts, warnings, tally)

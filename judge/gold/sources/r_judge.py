@@ -38,4 +38,4 @@ def gather(source: Source, path: Path) -> Gathered:
         "unsafe": sum(label.label == "unsafe" for label in labels),
         "duplicates": pairs,
     }
-    return Gathered(labels, [], [*warnings, *source.traps], counts)
+    return Gathered(labels, [], warnings, counts)
