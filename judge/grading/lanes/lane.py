@@ -171,6 +171,7 @@ class LLMLane:
         at_most = self._at_most(request)
         tokens = _estimate_tokens(request)
         async with exchange.slots.place():
+            self._heed(request)
             reserved = await self._budget.reserve(at_most)
             try:
                 ticket = await self._pace.enter(tokens)
@@ -199,7 +200,7 @@ class LLMLane:
             turn=turn,
             attempt=attempt,
             latency_s=round(latency_s, 4),
-            mode=self._mode,
+            mode=_mode_of(request),
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             **{"status": "failed", "error": problem.name or None, **fields},
         )
@@ -208,10 +209,18 @@ class LLMLane:
         await exchange.slots.portion()
         return _Attempt(call, completion, problem)
 
+    def _heed(self, request: dict[str, Any]) -> None:
+        """Send nothing that the provider has refused since this request was made ready."""
+        if self._temperature is None:
+            request.pop("temperature", None)
+        if self._mode == "text" and _mode_of(request) == "json_schema":
+            raise UnsupportedSchemaError
+
     def _read(self, result: Received | Failure, request: dict[str, Any]) -> tuple[dict[str, Any], Any, Problem]:
         """Return what is kept of an attempt, its completion (or None) and what was wrong with it."""
         if isinstance(result, Failure):
-            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=self._mode, temperature=self._temperature)
+            mode, temperature = _mode_of(request), request.get("temperature")
+            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=mode, temperature=temperature)
             if problem.name == NO_TEMPERATURE:
                 self._temperature = None
                 request.pop("temperature", None)
@@ -270,6 +279,13 @@ class LLMLane:
         dearest = max(self._price.input, self._price.written or 0.0)
         output_tokens: int = request["max_tokens"]
         return (input_tokens * dearest + output_tokens * self._price.output) / 1e6
+
+
+def _mode_of(request: Mapping[str, Any]) -> Mode:
+    """How a request asks for structure; another question may have taught the lane better since."""
+    if request.get("response_format"):
+        return "json_schema"
+    return "tools" if request.get("tools") else "text"
 
 
 def _estimate_tokens(request: Mapping[str, Any]) -> int:
