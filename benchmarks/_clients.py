@@ -34,7 +34,7 @@ from judge.grading.prompt import draw_boundary, render_prompt
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.canonical import write
 from judge.transcripts.model import Transcript
-from judge.transcripts.reading import read
+from judge.transcripts.reading import iter_transcripts
 
 # Makes calls for these transcripts, that many at once, and returns how many gave a valid answer.
 Client = Callable[[list[Transcript], int], Awaitable[int]]
@@ -140,7 +140,7 @@ def _graded(judge: Judge) -> Client:
             with source.open("wb") as stream:
                 write(transcripts, stream)
             timing.start()
-            result = await grade(read(source), [rubric], [judge], ledger=ledger, concurrency=concurrency)
+            result = await grade(iter_transcripts([source]), [rubric], [judge], ledger=ledger, concurrency=concurrency)
             timing.stop()
         return sum(verdict.status == "ok" and verdict.positive is True for verdict in result.verdicts)
 

@@ -1,12 +1,12 @@
 """Verdicts per second and client processor time, beside instructor + litellm as shipped, the ideal, bare aiohttp and Scout.
 
 Every client asks the same server (a process of its own, on loopback) the same prompts with the same answer schema. The
-ideal is calls x latency / concurrency, from the start of the first request to the last verdict on disk: getting the first
-wave on its way and verifying the last one are no part of it, so that nobody reaches it. Clients and server share the
-machine's processors, and `load` is what else ran there: CPU ms bear that better than verdicts per second. Rounds of the clients take turns, so that a busy moment of the machine doesn't hit
-one of them alone; the medians are printed. Inspect Scout asks the same server about transcripts of the same size, with one
-yes-or-no question instead of a rubric, in an environment of its own (`benchmarks.peers`) and in the first cell alone, since
-its processor time does not depend on latency.
+ideal is calls x latency / concurrency, from the start to the last verdict on disk: getting the first wave on its way and
+verifying the last one are no part of it, so that nobody reaches it. Clients and server share the machine's processors, and
+`load` is what else ran there: CPU ms bear that better than verdicts per second do. Rounds of the clients take turns, so
+that a busy moment of the machine doesn't hit one of them alone; the medians are printed. Inspect Scout asks the same server
+about transcripts of the same size, with one yes-or-no question instead of a rubric, in an environment of its own
+(`benchmarks.peers`) and in the first cell alone, since its processor time does not depend on latency.
 """
 
 from __future__ import annotations

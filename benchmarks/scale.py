@@ -28,7 +28,7 @@ from judge.ledger.store import open_ledger
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.canonical import write
 from judge.transcripts.model import Transcript
-from judge.transcripts.reading import read
+from judge.transcripts.reading import iter_transcripts
 
 CHARS = 600
 RUBRIC, MODEL = "coercive-leverage", "baseline/cues"
@@ -46,7 +46,7 @@ async def grade_all(source: Path, path: Path, count: int) -> dict[str, Any]:
 
     def transcripts() -> Iterator[Transcript]:
         nonlocal early_mb
-        for number, transcript in enumerate(read(source)):
+        for number, transcript in enumerate(iter_transcripts([source])):
             if number == count // 10:
                 early_mb = resident_mb()
             yield transcript
