@@ -221,6 +221,15 @@ def test_a_provider_that_rejects_everything_ends_the_run_without_a_secret(
     assert server.log()["requests"] < COUNT
 
 
+def test_a_provider_that_never_answers_ends_the_run(server: Running, via: str, tmp_path: Path) -> None:
+    """One that fails every request is at fault, not the transcripts: the run stops, says where, and keeps what it counted."""
+    server.reset(faults={"error_500": 1.0})
+    with open_ledger(tmp_path / "ledger.db") as ledger, pytest.raises(ProviderError, match="in a row") as caught:
+        asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, via, attempts=2)], ledger=ledger, concurrency=4))
+    assert server.base_url in str(caught.value)
+    assert server.log()["requests"] < COUNT
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
