@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -29,6 +28,7 @@ from judge.cli.outcome import Outcome, print_all, summarise
 from judge.cli.panel import ask, open_panel, print_preview
 from judge.cli.progress import Follow, Reading
 from judge.errors import BudgetError, InputError
+from judge.grading.cycles import look_less_often
 from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def grade(
 
     from judge.grading.budget import Budget
 
-    # Transcripts come and go by the thousand and hold no cycles; looking for some takes up to a sixth of the time.
-    gc.set_threshold(20_000, 20, 50)
+    look_less_often()
 
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
