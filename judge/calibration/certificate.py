@@ -6,6 +6,7 @@ same bytes. Figures are rounded to six decimals, so that two machines' last digi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from judge.calibration.gates import Gate, Needs, evaluate, not_covered, total_ne
 from judge.calibration.matching import Matched, binary
 from judge.calibration.multiplicity import find_member, find_parts, tell_together
 from judge.calibration.protocol import Level, Thresholds, Waiver
+from judge.calibration.records import SCHEMA as RECORD_SCHEMA
 from judge.calibration.records import Identity, Member, Record, hash_answers, hash_gold, match_record
 from judge.canonical import canonical_json, sha256_hex
 from judge.errors import InputError, IntegrityError
@@ -224,6 +226,7 @@ def verify_certificate(path: Path) -> Certificate:
     """
     data = _read(path, "a certificate")
     beside = path.parent.parent / RECORDS / path.name
+    _need_certificate(path, data, beside)
     record_data = _read(beside, "the record of the certificate")
     try:
         certificate = Certificate.model_validate_json(data)
@@ -274,6 +277,28 @@ def read_record(path: Path) -> Record:
         return Record.model_validate_json(_read(beside, "the record of the certificate"))
     except ValidationError as error:
         raise IntegrityError(f"{beside}: not a record: {error.errors(include_url=False)[0]['msg']}") from None
+
+
+def _need_certificate(path: Path, data: bytes, record: Path) -> None:
+    """See that a file is meant as a certificate: another file is a mistake and no broken seal.
+
+    One beside which a record lies is meant as one, whatever has become of it.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError:
+        value = None
+    form = str(value.get("schema")) if isinstance(value, dict) else ""
+    is_record = form.startswith(_name_of(RECORD_SCHEMA))
+    if is_record or not (form.startswith(_name_of(SCHEMA)) or record.is_file()):
+        raise InputError(
+            f"{path}: {'the record of a certificate and none itself' if is_record else 'no certificate'}; accepted is a file "
+            f"that judge calibrate --certify wrote into {CERTIFICATES}/, with its record in {RECORDS}/ beside that folder"
+        )
+
+
+def _name_of(schema: str) -> str:
+    return schema.partition("/")[0] + "/"
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -21,13 +21,16 @@ from judge.cli.given import (
     Verdicts,
     check_fields,
     check_kinds,
+    finite,
     gold_beside,
     label_paths,
     load_outcomes,
     load_scales,
     load_verdicts,
+    need_rows,
     no_search_for_cycles,
     ordered_scales,
+    read_given_labels,
 )
 from judge.errors import InputError
 
@@ -48,7 +51,12 @@ def calibrate(
     by: By = None,
     epsilon: Annotated[
         float,
-        typer.Option(min=0, max=0.5, help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd."),
+        typer.Option(
+            min=0,
+            max=0.5,
+            callback=finite,
+            help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd.",
+        ),
     ] = 0.2,
     transcripts: Annotated[
         list[Path] | None,
@@ -74,10 +82,20 @@ def calibrate(
         ),
     ] = None,
     max_risk: Annotated[
-        float, typer.Option(metavar="SHARE", help="With --thresholds: how much of what a judge decides may be wrong.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            callback=finite,
+            metavar="SHARE",
+            help="With --thresholds: how much of what a judge decides may be wrong.",
+        ),
     ] = 0.1,
     delta: Annotated[
-        float, typer.Option(metavar="CHANCE", help="With --thresholds: that this promise is broken.")
+        float,
+        typer.Option(
+            min=0, max=1, callback=finite, metavar="CHANCE", help="With --thresholds: that this promise is broken."
+        ),
     ] = 0.1,
     look: Annotated[
         int,
@@ -127,13 +145,12 @@ def calibrate(
     paths = label_paths(labels, workspace)
     if thresholds is not None:
         from judge.cli.thresholds import set_thresholds
-        from judge.gold.labels import read_labels
 
         rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
         set_thresholds(
             thresholds,
             rows,
-            read_labels(*paths),
+            read_given_labels(paths),
             model or (),
             scales=load_scales({row.rubric for row in rows}, workspace),
             positive=positive or (),
@@ -152,7 +169,7 @@ def calibrate(
     with no_search_for_cycles():
         outcomes = load_outcomes(verdicts, ledger, workspace, rubric, model)
         check_fields(outcomes, by, cluster)
-        votes, held = read_votes(*paths), gold_beside(paths)
+        votes, held = need_rows(read_votes(*paths), paths), gold_beside(paths)
         scales = load_scales({row.rubric for row in outcomes}, workspace)
         if order is not None:
             scales |= ordered_scales(order, positive or (), outcomes, votes)
@@ -233,7 +250,6 @@ def rates(
         return
     from judge.calibration.estimate import measure_rates
     from judge.calibration.labelling import read_design
-    from judge.gold.labels import read_labels
 
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
     check_fields(rows, by, cluster)
@@ -245,7 +261,7 @@ def rates(
     held = gold_beside(labels or [])
     found = measure_rates(
         rows,
-        read_labels(*labels) if labels else (),
+        read_given_labels(labels),
         by=by or (),
         scales=load_scales({row.rubric for row in rows}, workspace),
         positive=positive or (),

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from judge.cli.common import Json, LedgerPath, Workspace, print_json
-from judge.cli.given import Cluster, Judges, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
+from judge.cli.given import (
+    Cluster,
+    Judges,
+    Labels,
+    Positive,
+    Rubrics,
+    Verdicts,
+    load_scales,
+    load_verdicts,
+    read_given_labels,
+)
 
 
 def compare(
@@ -34,12 +44,11 @@ def compare(
     Example: judge compare gpt-4 string-match --labels labels.jsonl --verdicts verdicts.jsonl
     """
     from judge.calibration.differences import compare_groups, compare_judges
-    from judge.gold.labels import read_labels
     from judge.report.figures import describe_comparison
     from judge.report.wrapping import tell
 
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
-    known = read_labels(*labels) if labels else []
+    known = read_given_labels(labels)
     scales = load_scales({row.rubric for row in rows}, workspace)
     if by is None:
         found = compare_judges(rows, first, second, known, scales=scales, positive=positive or (), cluster_by=cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from judge.ledger.verdict import Verdict
     from judge.rubrics.model import Scale
 
+_Any = TypeVar("_Any")
 _Row = TypeVar("_Row", "Verdict", "Judged")
 
 Verdicts = Annotated[
@@ -55,6 +57,17 @@ Order = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+
+
+def finite(value: float | None) -> float | None:
+    """The value of an option that must be a number: `min` and `max` let nan through, which no comparison holds against.
+
+    Raises:
+        typer.BadParameter: for nan and infinity.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value:g} is no number to reckon with; give a finite one")
+    return value
 
 
 @contextmanager
@@ -260,6 +273,24 @@ def labels_here(workspace: Path | None) -> list[Label]:
 
 def read_all_labels(paths: list[Path] | None, workspace: Path | None) -> list[Label]:
     """The labels to work on: as given, else those of the workspace."""
+    return read_given_labels(label_paths(paths, workspace))
+
+
+def read_given_labels(paths: list[Path] | None) -> list[Label]:
+    """The labels of the files and folders that are named; none where none is."""
     from judge.gold.labels import read_labels
 
-    return read_labels(*label_paths(paths, workspace))
+    return need_rows(read_labels(*paths), paths) if paths else []
+
+
+def need_rows(rows: list[_Any], paths: Sequence[Path]) -> list[_Any]:
+    """The rows of these files, of which there must be some: no figure is asked for of nothing.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not rows:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: no label in it, the file is empty; labels come with: judge gold import"
+        )
+    return rows

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from judge.cli.common import Json, LedgerPath, Workspace, print_json, say
-from judge.cli.given import Labels, Positive, Seed, Verdicts, labels_here, load_scales, load_verdicts, read_all_labels
+from judge.cli.given import Labels, Positive, Seed, Verdicts, finite, labels_here, load_scales, load_verdicts
 from judge.errors import InputError
 
 
@@ -43,7 +43,7 @@ def choose(
 
     from judge.calibration.estimate import sign_levels
     from judge.calibration.labelling import audit_budget, choose_next
-    from judge.gold.labels import latest
+    from judge.gold.labels import latest, read_labels
     from judge.text import one_line
 
     rows = load_verdicts(verdicts, ledger, workspace, [rubric] if rubric else None, [model] if model else None)
@@ -55,7 +55,7 @@ def choose(
     rows = sign_levels(rows, load_scales([name], workspace), positive or ())
     known = {
         (row.transcript_id, row.rubric)
-        for row in latest(read_all_labels(labels, workspace) if labels else labels_here(workspace))
+        for row in latest(read_labels(*labels) if labels else labels_here(workspace))
         if row.criterion is None
     }
     if audit:
@@ -76,18 +76,29 @@ def choose(
 
 def plan(
     protocol: Annotated[str, typer.Option(metavar="NAME|FILE", help="screening, rate, or your own.")] = "screening",
-    sensitivity: Annotated[float, typer.Option(min=0, max=1, help="Suppose that the judge has it.")] = 0.95,
-    specificity: Annotated[float, typer.Option(min=0, max=1, help="Suppose that the judge has it.")] = 0.98,
-    power: Annotated[float, typer.Option(min=0.5, max=0.99, help="The chance of success wanted.")] = 0.8,
+    sensitivity: Annotated[
+        float, typer.Option(callback=finite, min=0, max=1, help="Suppose that the judge has it.")
+    ] = 0.95,
+    specificity: Annotated[
+        float, typer.Option(callback=finite, min=0, max=1, help="Suppose that the judge has it.")
+    ] = 0.98,
+    power: Annotated[
+        float, typer.Option(callback=finite, min=0.5, max=0.99, help="The chance of success wanted.")
+    ] = 0.8,
     positives: Annotated[int, typer.Option(min=0, help="Positives labelled so far.")] = 0,
     negatives: Annotated[int, typer.Option(min=0, help="Negatives labelled so far.")] = 0,
-    prevalence: Annotated[float | None, typer.Option(min=0.0001, max=1, help="Of the behaviour, if known.")] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(callback=finite, min=0.0001, max=1, help="Of the behaviour, if known.")
+    ] = None,
     rater_error: Annotated[
-        float | None, typer.Option(min=0, max=0.5, help="How often a rater errs: gives the chance for alpha.")
+        float | None,
+        typer.Option(callback=finite, min=0, max=0.5, help="How often a rater errs: gives the chance for alpha."),
     ] = None,
     bound: Annotated[
         float | None,
-        typer.Option(min=0.00001, max=0.5, help="Also: transcripts without a flag that bound a rate here."),
+        typer.Option(
+            callback=finite, min=0.00001, max=0.5, help="Also: transcripts without a flag that bound a rate here."
+        ),
     ] = None,
     workspace: Workspace = None,
     json: Json = False,

@@ -21,7 +21,7 @@ SETTINGS = """\
 """
 FOLDERS = {
     "rubrics": "Your rubrics, one YAML file each. Start from a packaged one: judge rubrics copy coercive-leverage\n",
-    "gold": "Transcripts with labels, one label file per rater: labels/<rater>.jsonl\n",
+    "gold": "Transcripts with labels, one label file per rater: labels/<rater>.jsonl (judge gold import, judge gold add)\n",
     "calibration": "Protocols (written before results are seen), recorded verdicts and certificates.\n",
 }
 

@@ -20,6 +20,7 @@ from judge.cli.common import (
     print_json,
     say,
 )
+from judge.cli.given import load_scales
 
 app = typer.Typer(
     help="The record of every call and verdict: verify it, export it, import into it.", no_args_is_help=True
@@ -119,9 +120,12 @@ def import_(
     from judge.errors import InputError
     from judge.ledger.importing import keep, read_rows
     from judge.ledger.store import open_ledger
+    from judge.rubrics.loading import known_ids
     from judge.text import counted, one_line
+    from judge.workspace import resolve_workspace
 
-    imported = read_rows(source)
+    here = resolve_workspace(workspace)
+    imported = read_rows(source, load_scales(known_ids(here), workspace))
     if not imported.verdicts:
         raise InputError(f"{source}: no verdict row in it; accepted is one JSON object per line (README, Verdict rows)")
     with open_ledger(ledger_path(ledger, workspace)) as book:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,18 @@ from judge.cli.common import (
     read_standing,
     say,
 )
-from judge.cli.given import Cluster, Judges, Kinds, Labels, Positive, Rubrics, Verdicts, load_scales, load_verdicts
+from judge.cli.given import (
+    Cluster,
+    Judges,
+    Kinds,
+    Labels,
+    Positive,
+    Rubrics,
+    Verdicts,
+    load_scales,
+    load_verdicts,
+    read_given_labels,
+)
 from judge.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,17 +81,18 @@ def report(
 
     from judge.calibration.anchoring import measure_anchoring
     from judge.calibration.certificate import verify_certificate
-    from judge.gold.labels import read_labels
     from judge.ledger.decisions import tell_standing
     from judge.report.figures import tell_anchoring
     from judge.report.gather import Origin, gather
 
     if md and json:
         raise InputError("--md and --json: give one of them")
+    for place in (to.parent if to else None, csv):
+        check_folder(place)
     # A report is built from many small objects that all stay: collecting would walk them again and again for nothing.
     gc.disable()
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
-    known = read_labels(*labels) if labels else []
+    known = read_given_labels(labels)
     found = gather(
         rows,
         known,
@@ -117,8 +130,18 @@ def report(
         write_text(render_report(found), to or Path("report.html"), quiet=quiet)
 
 
+def check_folder(folder: Path | None) -> None:
+    """See that a folder is there or can be made in one that is: a mistyped path must not grow a tree of folders.
+
+    Raises:
+        InputError: if neither.
+    """
+    if folder is not None and not folder.is_dir() and not folder.parent.is_dir():
+        raise InputError(f"{folder}: no such folder; make it with: mkdir -p {shlex.quote(str(folder))}")
+
+
 def write_text(text: str, to: Path | None, *, quiet: bool = False) -> None:
-    """Write a page to a file, or to stdout where none is named.
+    """Write a page to a file, or to stdout where none is named; one new folder is made for it, and said.
 
     Raises:
         InputError: if the file cannot be written.
@@ -126,8 +149,11 @@ def write_text(text: str, to: Path | None, *, quiet: bool = False) -> None:
     if to is None:
         print(text, end="")
         return
+    check_folder(to.parent)
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
+        if not to.parent.is_dir():
+            to.parent.mkdir()
+            say(f"{to.parent}: made", quiet=quiet)
         to.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(f"{to}: cannot be written: {error.strerror}; name another file with --to") from None

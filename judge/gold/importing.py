@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from judge.errors import InputError
 from judge.gold.model import Label
-from judge.text import quoted
+from judge.text import one_line, quoted
 
 FIELDS: Final = tuple(Label.model_fields)
 _NUMBERS: Final = {"severity": int, "confidence": int, "seconds": float}
@@ -51,10 +51,24 @@ def import_labels(
     unknown = set(columns or ()) | set(fixed or ())
     if wrong := sorted(unknown - set(FIELDS)):
         raise InputError(f"{quoted(wrong[0])} is no field of a label; fields are {', '.join(FIELDS)}")
-    labels = [label for where, row in rows if (label := _to_label(row, where, columns or {}, fixed or {}))]
+    seen: dict[str, None] = {}
+    labels = []
+    for where, row in rows:
+        seen |= dict.fromkeys(map(str, row))
+        if label := _to_label(row, where, columns or {}, fixed or {}):
+            labels.append(label)
     if not labels:
-        raise InputError(f"{path}: no labelled row in it")
+        raise _no_label(path, list(seen), (columns or {}).get("label", "label"))
     return labels
+
+
+def _no_label(path: Path, seen: list[str], column: str) -> InputError:
+    if not seen:
+        return InputError(f"{path}: no row in it; accepted are CSV with a header, JSONL and Label Studio's JSON")
+    if column in seen:
+        return InputError(f"{path}: no labelled row in it: {quoted(column)} is empty in every row")
+    listed = ", ".join(one_line(name, 40) for name in seen[:30])
+    return InputError(f"{path}: no {quoted(column)}; name its column (--column label=COLUMN); columns are {listed}")
 
 
 def _to_label(row: Mapping[str, Any], where: str, columns: Mapping[str, str], fixed: Mapping[str, str]) -> Label | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -144,7 +145,9 @@ def label_files(path: Path) -> list[Path]:
             raise InputError(f"{path}: no label files (*.jsonl) in this folder")
         return found
     if not path.is_file():
-        raise InputError(f"{path}: no such label file")
+        raise InputError(
+            f"{path}: no such label file or folder; labels come with judge gold import, or a commit on the page of judge audit"
+        )
     return [path]
 
 
@@ -193,5 +196,8 @@ def _explain(line: bytes, where: str, error: ValidationError) -> InputError:
             return InputError(f"{where}: no {field!r}; if {other!r} is meant, rename it (see: judge gold import)")
     first = error.errors(include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
+    others = [name for name in row if name not in Label.model_fields]
+    if first["type"] == "missing" and (near := get_close_matches(place, others, n=1)):
+        return InputError(f"{where}: no {place!r}; did you mean {quoted(near[0])}? rename it (see: judge gold import)")
     value = "" if first["type"] == "missing" else f", not {quoted(first['input'])}"
     return InputError(f"{where}: {place}: {first['msg']}{value}")

@@ -123,7 +123,8 @@ def read_row(row: Any, where: str, scales: Mapping[str, Scale] | None = None) ->
             raise InputError(f"{where}: no {name!r}{_explain(row, name)}; required are {_required()}")
     fields = {name: value for name, value in row.items() if name in FIELDS}
     extra = tuple(name for name in row if name not in FIELDS)
-    decide(fields, row, where, (scales or {}).get(str(row["rubric"]), DEFAULT_SCALE))
+    scale = (scales or {}).get(str(row["rubric"]))
+    decide(fields, row, where, scale or DEFAULT_SCALE, closed=scale is not None)
     if extra and isinstance(fields.get("run", {}), dict):
         fields["run"] = fields.get("run", {}) | {name: row[name] for name in extra}
     try:
@@ -204,8 +205,10 @@ def _parse(line: bytes, origin: Origin, where: str, limits: Limits) -> Any:
     return value
 
 
-def decide(fields: dict[str, Any], row: Mapping[str, Any], where: str, scale: Scale) -> None:
+def decide(fields: dict[str, Any], row: Mapping[str, Any], where: str, scale: Scale, *, closed: bool = False) -> None:
     """Set `positive` where only the level is given, and refuse rows whose fields contradict each other.
+
+    On a `closed` scale, that of a rubric which is known, a level must be one of it unless the row says what it amounts to.
 
     Raises:
         InputError: for a row that says nothing, or two things.
@@ -228,6 +231,12 @@ def decide(fields: dict[str, Any], row: Mapping[str, Any], where: str, scale: Sc
     if level is None:
         return
     known = None if level in OUTSIDE or level not in scale.levels else level in scale.positive
+    if positive is None and closed and known is None and level not in OUTSIDE:
+        listed = ", ".join((*scale.levels, *OUTSIDE))
+        raise InputError(
+            f"{where}: level {quoted(level)} is none of {quoted(row['rubric'])}; its levels are {listed}; of a scale of your own "
+            "say in 'positive' what it amounts to"
+        )
     if positive is None:
         fields["positive"] = known
     elif level in OUTSIDE or (known is not None and known is not positive):

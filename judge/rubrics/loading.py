@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import orjson
 from pydantic import Field, ValidationError
@@ -17,7 +17,6 @@ from pydantic_core import ErrorDetails
 
 from judge.errors import InputError
 from judge.frozen import Frozen
-from judge.rubrics.model import SCHEMA as RUBRIC_SCHEMA
 from judge.rubrics.model import Rubric
 from judge.rubrics.soundness import Fault, unknown, unsound
 from judge.strict_yaml import Document, Place, read_yaml
@@ -290,12 +289,20 @@ def validate(model: type[ModelT], document: Document, next_step: str) -> ModelT:
 def check_form(model: type[ModelT], document: Document) -> tuple[ModelT | None, list[Fault]]:
     """Turn a parsed document into a strict model, or say where it does not fit."""
     if not isinstance(document.data, dict):
-        return None, [Fault((), f"holds no mapping; a file begins with a key such as schema: {RUBRIC_SCHEMA}")]
+        return None, [Fault((), f"holds no mapping; a file begins with a key such as {_first_key(model)}")]
     try:
         # Through JSON, because strict models take lists for tuples only there.
         return model.model_validate_json(orjson.dumps(document.data)), []
     except ValidationError as error:
         return None, [_explain(model, details) for details in error.errors(include_url=False)]
+
+
+def _first_key(model: type[Frozen]) -> str:
+    """How a file of this form begins: with its schema, where it has one."""
+    schema = model.model_fields.get("schema_")
+    if schema is None:
+        return f"{next(iter(model.model_fields))}:"
+    return f"schema: {get_args(schema.annotation)[0]}"
 
 
 def _refuse(document: Document, faults: list[Fault], next_step: str) -> InputError:
