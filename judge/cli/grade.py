@@ -24,6 +24,7 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
+from judge.cli.given import finite
 from judge.cli.outcome import Outcome, print_all, summarise
 from judge.cli.panel import ask, open_panel, print_preview
 from judge.cli.progress import Follow, Reading
@@ -63,7 +64,9 @@ def grade(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=2**31, help="Only the first N transcripts.")] = None,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Never spend more than this.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, metavar="USD", callback=finite, help="Never spend more than this.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and cost; ask nobody.")] = False,
     retry: Annotated[
         list[str] | None,
@@ -99,7 +102,8 @@ def grade(
     ] = None,
     tpm: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most tokens to a provider in any 60 s.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=-1, max=2, help="Sampling temperature; -1 for the provider's default.")
+        float | None,
+        typer.Option(min=-1, max=2, callback=finite, help="Sampling temperature; -1 for the provider's default."),
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=64, help="Longest answer, in tokens.")] = 4096,
     context: Annotated[
@@ -111,7 +115,7 @@ def grade(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for one answer.")
+        float, typer.Option(min=0.1, metavar="SECONDS", callback=finite, help="How long to wait for one answer.")
     ] = 120.0,
     attempts: Annotated[int, typer.Option(min=1, help="How often a failed request is sent in all.")] = 6,
     api_base: Annotated[str | None, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")] = None,
