@@ -131,7 +131,7 @@ def _graded(judge: Judge) -> Client:
     os.environ["OPENAI_API_KEY"] = "none"
     from judge.grading.lanes import lane  # noqa: F401  its import is not part of what is measured
     from judge.grading.run import grade
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     rubric = load_rubric(RUBRIC)
     look_less_often()  # as the command `judge grade` does

@@ -140,7 +140,7 @@ def grade(
     from judge.grading.judges import parse_judge
     from judge.grading.lanes.batches import SIZE as BATCH_SIZE
     from judge.grading.lanes.batches import open_batches
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.rubrics.loading import load_rubrics
     from judge.text import counted
     from judge.workspace import resolve_workspace
@@ -324,7 +324,7 @@ def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
 @contextmanager
 def _find_verdicts(where: str, retry: Sequence[Status]) -> Iterator[Callable[[str], bool]]:
     """Give a function that says of a verdict whether the ledger, if there is one, holds it for good."""
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     if "://" not in where and not Path(where).exists():
         yield lambda _verdict_id: False

@@ -19,7 +19,8 @@ from judge.errors import ProviderError
 from judge.grading.judges import Judge
 from judge.grading.run import Grading, grade
 from judge.ledger.entry import CALL, Call
-from judge.ledger.store import REOPENED, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import REOPENED
 from judge.ledger.verdict import Status
 from servers.faults import SURVIVABLE, spread
 from servers.launch import Running, start_server
