@@ -65,7 +65,6 @@ class LLMLane:
     """One judge behind a provider."""
 
     keeps_calls = True
-    waits_for_place = True
 
     def __init__(
         self,
@@ -101,6 +100,11 @@ class LLMLane:
         self._unreached = 0
         self._reached = False
         self.unreachable: str | None = None
+
+    @property
+    def waits_for_place(self) -> bool:
+        """See `exchange.Lane`. How a provider wants to be asked shows with its first answer: nothing is made ready before."""
+        return self._reached
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         """See `exchange.Lane.ask`."""
@@ -211,7 +215,9 @@ class LLMLane:
     def _read(self, result: Received | Failure, request: dict[str, Any]) -> tuple[dict[str, Any], Any, Problem]:
         """Return what is kept of an attempt, its completion (or None) and what was wrong with it."""
         if isinstance(result, Failure):
-            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=self._mode, temperature=self._temperature)
+            # As it was sent: another answer may have changed how this judge is asked meanwhile.
+            mode: Mode = "json_schema" if "response_format" in request else self._mode
+            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=mode, temperature=self._temperature)
             if problem.name == NO_TEMPERATURE:
                 self._temperature = None
                 request.pop("temperature", None)
