@@ -106,8 +106,11 @@ class Lane(Protocol):
     keeps_calls: bool
     #: Whether the provider may charge less for a prompt that begins like one it has just answered.
     caches_prefixes: bool
-    #: Whether it takes one of the exchange's places for each request, so that more may be in the making than is asked.
-    waits_for_place: bool
+
+    @property
+    def waits_for_place(self) -> bool:
+        """Whether it takes one of the exchange's places for each request, so that more may be in the making than is asked."""
+        ...
 
     @property
     def unreachable(self) -> str | None:

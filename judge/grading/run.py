@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +263,7 @@ class Scheduler:
         ahead = len(self._running) - self._concurrency
         return ahead < 0 or (self._is_ahead and ahead < self._concurrency and self._characters < _AHEAD_CHARS)
 
-    @cached_property
+    @property
     def _is_ahead(self) -> bool:
         """Whether more may be in the making than is asked at once: every lane waits for a place before it asks."""
         return all(lane.waits_for_place for lane in self._lanes.values())

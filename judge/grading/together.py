@@ -130,7 +130,6 @@ class TogetherLane:
 
     keeps_calls = True
     caches_prefixes = False  # the questions of a group arrive together, and are one
-    waits_for_place = True
 
     def __init__(self, inner: Lane, rubrics: Sequence[Rubric]) -> None:
         self._inner = inner
@@ -141,6 +140,11 @@ class TogetherLane:
     def unreachable(self) -> str | None:
         """See `exchange.Lane.unreachable`."""
         return self._inner.unreachable
+
+    @property
+    def waits_for_place(self) -> bool:
+        """See `exchange.Lane.waits_for_place`."""
+        return self._inner.waits_for_place
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         """See `exchange.Lane.ask`."""

@@ -66,7 +66,6 @@ class LLMLane:
     """One judge behind a provider."""
 
     keeps_calls = True
-    waits_for_place = True
 
     def __init__(
         self,
@@ -102,6 +101,11 @@ class LLMLane:
         self._in_vain = 0
         self._reached = self._answered = False
         self.unreachable: str | None = None
+
+    @property
+    def waits_for_place(self) -> bool:
+        """See `exchange.Lane`. How a provider wants to be asked shows with its first answer: nothing is made ready before."""
+        return self._reached
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
         """See `exchange.Lane.ask`."""
