@@ -2,7 +2,7 @@
 
 Reads one JSON command per line (`concurrency`, `calls`), makes the calls, and prints wall and processor seconds. What a
 client needs once (imports, rendered prompts) is ready before the clock starts, except for `judge`, which is timed whole:
-render, ask, verify, decide, record.
+read from a file, render, ask, verify, decide, record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from judge.grading.answer import Answer
 from judge.grading.judges import Judge
 from judge.grading.prompt import draw_boundary, render_prompt
 from judge.rubrics.loading import load_rubric
+from judge.transcripts.canonical import write
 from judge.transcripts.model import Transcript
+from judge.transcripts.reading import iter_transcripts
 
 # Makes calls for these transcripts, that many at once, and returns how many gave a valid answer.
 Client = Callable[[list[Transcript], int], Awaitable[int]]
@@ -115,12 +117,12 @@ def bare(base_url: str) -> Client:
 
 
 def litellm_lane(base_url: str) -> Client:
-    """`judge.grade` through litellm, everything from rendering to the ledger."""
+    """`judge.grade` through litellm, everything from a file to the ledger."""
     return _graded(Judge(model="openai/local", api_base=base_url, via="litellm"))
 
 
 def direct_lane(base_url: str) -> Client:
-    """`judge.grade` over our own transport, everything from rendering to the ledger."""
+    """`judge.grade` over our own transport, everything from a file to the ledger."""
     return _graded(Judge(model="openai/local", api_base=base_url, via="direct"))
 
 
@@ -134,8 +136,11 @@ def _graded(judge: Judge) -> Client:
 
     async def run(transcripts: list[Transcript], concurrency: int) -> int:
         with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "ledger.db") as ledger:
+            source = Path(folder) / "transcripts.jsonl"
+            with source.open("wb") as stream:
+                write(transcripts, stream)
             timing.start()
-            result = await grade(transcripts, [rubric], [judge], ledger=ledger, concurrency=concurrency)
+            result = await grade(iter_transcripts([source]), [rubric], [judge], ledger=ledger, concurrency=concurrency)
             timing.stop()
         return sum(verdict.status == "ok" and verdict.positive is True for verdict in result.verdicts)
 

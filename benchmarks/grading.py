@@ -1,10 +1,12 @@
 """Verdicts per second and client processor time, beside instructor + litellm as shipped, the ideal, bare aiohttp and Scout.
 
 Every client asks the same server (a process of its own, on loopback) the same prompts with the same answer schema. The
-ideal is calls x latency / concurrency. Rounds of the clients take turns, so that a busy moment of the machine doesn't hit
-one of them alone; the medians are printed. Inspect Scout asks the same server about transcripts of the same size, with one
-yes-or-no question instead of a rubric, in an environment of its own (`benchmarks.peers`) and in the first cell alone, since
-its processor time does not depend on latency.
+ideal is calls x latency / concurrency, from the start to the last verdict on disk: getting the first wave on its way and
+verifying the last one are no part of it, so that nobody reaches it. Clients and server share the machine's processors, and
+`load` is what else ran there: CPU ms bear that better than verdicts per second do. Rounds of the clients take turns, so
+that a busy moment of the machine doesn't hit one of them alone; the medians are printed. Inspect Scout asks the same server
+about transcripts of the same size, with one yes-or-no question instead of a rubric, in an environment of its own
+(`benchmarks.peers`) and in the first cell alone, since its processor time does not depend on latency.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Cell(NamedTuple):
 
 
 CELLS = (Cell(64, 0.0), Cell(256, 0.0), Cell(64, 0.5), Cell(256, 0.5), Cell(256, 5.0))
-WAVES = 4  # where there is latency: of so many, one is spent on getting all requests on their way
+WAVES = 4  # where there is latency: what the beginning and the end take weighs a quarter of what it does in one
 SCOUT_CALLS = 64
 OPENAI = "openai==3.54.0"  # without which Scout cannot speak to a server of this form
 # What is printed for each client, and how many calls per round are enough for a steady figure.
@@ -146,7 +148,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _print(cell: Cell, seen: dict[str, list[dict[str, Any]]]) -> None:
     ideal = cell.concurrency / cell.latency_s if cell.latency_s else None
     limit = f", ideal {ideal:.0f}/s" if ideal else ""
-    print(f"\nconcurrency {cell.concurrency}, latency {cell.latency_s * 1000:.0f} ms{limit}")
+    load = f", load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+    print(f"\nconcurrency {cell.concurrency}, latency {cell.latency_s * 1000:.0f} ms{limit}{load}")
     columns = ("client", "verdicts/s", "of ideal", "CPU ms", "x floor", "x bare", "server ms", "peak MB", "calls")
     print(f"  {columns[0]:34}" + "".join(f"{name:>11}" for name in columns[1:]))
     cpu = {

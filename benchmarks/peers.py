@@ -79,3 +79,7 @@ def main() -> None:
     for requirements, version in (((INSPECT, SCOUT), None), (FIXTURE_LIBRARIES, None), ((HARBOR,), "3.12")):
         python = peer_python(*requirements, version=version)
         print(f"  {', '.join(requirements)}: {python.relative_to(ROOT) if python else 'not there'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,12 @@ def one_line(text: str, limit: int = 80) -> str:
     return shown if len(shown) <= limit else f"{shown[:limit]}... {len(shown) - limit:,} characters cut"
 
 
+def end_of(name: str, limit: int = 80) -> str:
+    """Return a file's or sample's name for one line of a table; its end, which tells it from the next, is what is kept."""
+    shown = one_line(name, len(name) * 10)
+    return shown if len(shown) <= limit else f"{len(shown) - limit:,} characters cut ...{shown[-limit:]}"
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a count with its noun in the right number: `1 call`, `2 calls`, `0 calls`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

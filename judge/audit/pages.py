@@ -30,6 +30,13 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def load_templates() -> None:
+    """Compile every page's template, which the first one to be shown would otherwise wait for."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 def read_static(name: str) -> str | None:
     """Return the style sheet or the script, or None for any other name."""
     if name not in STATIC:

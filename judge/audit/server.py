@@ -22,10 +22,11 @@ from judge.audit.disputes import Disputes
 from judge.audit.exporting import Exports
 from judge.audit.guard import LEAVING, OPENING, Application, Guard
 from judge.audit.labelling import AlreadyCommittedError
-from judge.audit.pages import STATIC, read_static, render
+from judge.audit.pages import STATIC, load_templates, read_static, render
 from judge.errors import JudgeError
+from judge.transcripts.harness import readers
 
-__all__ = ["Setting", "make_app"]
+__all__ = ["Setting", "make_app", "warm_up"]
 
 
 def make_app(setting: Setting, access: Access, port: int) -> Guard:
@@ -68,6 +69,12 @@ def make_app(setting: Setting, access: Access, port: int) -> Guard:
     guard = Guard(_as_application(app), access, port)
     door.cookie = guard.cookie
     return guard
+
+
+def warm_up() -> None:
+    """Load what the first page of a case needs and nothing before it: while somebody goes to their browser there is time."""
+    load_templates()
+    readers()
 
 
 class Door:

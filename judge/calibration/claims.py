@@ -133,16 +133,20 @@ def claims_of_rate(
     may = [f"the judge flagged {flagged} of {decided} transcripts" + (f"; {tell_missing(missing)}" if missing else "")]
     may_not = [f"{flagged} of {decided} as the rate of {rubric}: flags are not the behaviour"] if decided else []
     bound = figures.get("zero_event_bound")
+    # What is missing may be missing because of what it would have shown.
+    among = f", among those with a verdict: of the {missing} without one nothing is known" if missing else ""
     corrected = [figures[name] for name in ("two_phase", "ppi", "lang_reiczigel") if name in figures]
     best = next((figure for figure in corrected if figure.low is not None and figure.high is not None), None)
     if bound is not None and bound.high is not None:
         measured_on = bound.method.partition("sensitivity ")[2].partition(",")[0]
         may.append(
             f"0 of {decided} flagged: at 95 % the true rate is below {bound.high:.2%}, given sensitivity {measured_on}"
+            + among
         )
     elif best is not None:
+        qualified = "" if best is figures.get("two_phase") else among  # there the undecided are a stratum of their own
         where = "if the error rates carry over from gold" if best is figures.get("lang_reiczigel") else "from labels"
-        may.append(f"the rate is between {best.low:.2%} and {best.high:.2%} at 95 %, {where}")
+        may.append(f"the rate is between {best.low:.2%} and {best.high:.2%} at 95 %, {where}" + qualified)
     else:
         # The last of them is the one that asks least of the labels.
         lacking = "no labels with verdicts of this judge" if decided else "no verdicts"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,7 @@ def audit(
     Example: judge audit --ledger judge-demo/ledger.db
     """
     from judge.audit.access import Access
-    from judge.audit.server import Setting, make_app
+    from judge.audit.server import Setting, make_app, warm_up
 
     where = ledger_path(ledger, workspace)
     home = resolve_workspace(workspace)
@@ -109,6 +110,7 @@ def audit(
             import webbrowser
 
             webbrowser.open(address)
+        Thread(target=warm_up, daemon=True).start()
         _serve(app, listening)
 
 

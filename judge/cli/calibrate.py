@@ -52,7 +52,10 @@ def calibrate(
     epsilon: Annotated[
         float,
         typer.Option(
-            min=0, max=1, callback=finite, help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd."
+            min=0,
+            max=0.5,
+            callback=finite,
+            help="Of the alternative annotator test: .2 experts, .15 skilled, .1 crowd.",
         ),
     ] = 0.2,
     transcripts: Annotated[

@@ -39,6 +39,8 @@ LimitsOption = Annotated[
 ]
 Format = Annotated[str | None, typer.Option("--format", help="Read every source as this format, detecting nothing.")]
 
+COPIES_SHOWN = 20
+
 GoldFolder = Annotated[
     Path | None,
     typer.Argument(metavar="[DIR]", help="The gold folder; default: the workspace's, else the packaged one."),
@@ -138,9 +140,10 @@ def parse_limits(given: list[str] | None) -> Limits:
 def read_sources(
     sources: Iterable[Path], format_name: str | None, unreadable: list[Unreadable], limits: list[str] | None = None
 ) -> Iterable[Transcript]:
-    """Yield each transcript of the sources once; files that gave none are put into `unreadable`."""
+    """Yield each transcript of the sources once; files that gave none, or one that had come before, go into `unreadable`."""
     from judge.transcripts.model import Transcript
     from judge.transcripts.reading import iter_transcripts
+    from judge.transcripts.source import Unreadable
 
     seen: set[str] = set()
     for item in iter_transcripts(sources, format=format_name, limits=parse_limits(limits)):
@@ -149,18 +152,26 @@ def read_sources(
         elif item.id not in seen:
             seen.add(item.id)
             yield item
+        else:
+            unreadable.append(Unreadable(item.source.label, item.source.label, refused=True, copy=True))
 
 
 def report_unreadable(unreadable: list[Unreadable], *, quiet: bool = False) -> None:
-    """Say which files gave no transcript and why: those that are broken, then those that are something else."""
+    """Say which files gave no transcript and why: broken ones, those that are something else, those that came before."""
     from judge.text import visible
 
-    for title, refused in (("could not be read", False), ("not transcripts", True)):
-        rows = [item for item in unreadable if item.refused is refused]
+    for title, refused, copy in (
+        ("could not be read", False, False),
+        ("not transcripts", True, False),
+        ("counted once, as the same bytes had come before", True, True),
+    ):
+        rows = [item for item in unreadable if (item.refused, item.copy) == (refused, copy)]
         if rows:
-            say(f"\n{len(rows)} {title}:", quiet=quiet)
-            for item in rows:
+            say(f"\n{len(rows):,} {title}:", quiet=quiet)
+            for item in rows[:COPIES_SHOWN] if copy else rows:
                 say(f"  {visible(item.reason)}", quiet=quiet)
+            if copy and len(rows) > COPIES_SHOWN:
+                say(f"  and {len(rows) - COPIES_SHOWN:,} more", quiet=quiet)
 
 
 def parse_price(text: str | None) -> Any:

@@ -169,7 +169,7 @@ def check_fields(rows: Sequence[Judged], by: Iterable[str] | None, cluster: str 
             raise InputError(f"{option} {quoted(name)}: no verdict has this field; fields are {listed}")
 
 
-def check_kinds(kinds: Iterable[str] | None) -> None:
+def check_kinds(kinds: Iterable[str] | None, option: str = "--kind") -> None:
     """See that each rater kind is one.
 
     Raises:
@@ -182,7 +182,7 @@ def check_kinds(kinds: Iterable[str] | None) -> None:
 
     for kind in kinds or ():
         if kind not in get_args(RaterKind):
-            raise InputError(f"--kind {quoted(kind)}: no such rater kind; kinds are {', '.join(get_args(RaterKind))}")
+            raise InputError(f"{option} {quoted(kind)}: no such rater kind; kinds are {', '.join(get_args(RaterKind))}")
 
 
 def load_scales(rubrics: Iterable[str], workspace: Path | None) -> dict[str, Any]:
@@ -193,6 +193,20 @@ def load_scales(rubrics: Iterable[str], workspace: Path | None) -> dict[str, Any
     here = resolve_workspace(workspace)
     known = {listed.id for listed in list_rubrics(here)}
     return {name: load_rubric(name, here).scale for name in rubrics if name in known}
+
+
+def read_order(order: str) -> tuple[str, ...]:
+    """The levels that `--order` names, the lowest first.
+
+    Raises:
+        InputError: if they are fewer than two, or one stands twice or is empty.
+    """
+    from judge.text import quoted
+
+    levels = tuple(order.split(","))
+    if len(levels) < 2 or len(set(levels)) < len(levels) or "" in levels:
+        raise InputError(f"--order {quoted(order)}: give each level once, the lowest first, with commas between them")
+    return levels
 
 
 def ordered_scales(
@@ -206,10 +220,8 @@ def ordered_scales(
     from judge.rubrics.model import OUTSIDE, Scale
     from judge.text import one_line, quoted
 
-    levels = tuple(order.split(","))
+    levels = read_order(order)
     shown = ", ".join(one_line(level, 40) for level in levels)
-    if len(levels) < 2 or len(set(levels)) < len(levels) or "" in levels:
-        raise InputError(f"--order {quoted(order)}: give each level once, the lowest first, with commas between them")
     if not positive:
         raise InputError(f"--order {quoted(order)}: say with --positive which of the levels count as positive: {shown}")
     if unknown := [level for level in positive if level not in levels]:

@@ -14,12 +14,14 @@ from judge.cli.given import (
     Labels,
     Positive,
     Seed,
+    check_kinds,
     gold_beside,
     label_paths,
     load_scales,
     load_verdicts,
     meant_rubrics,
     read_all_labels,
+    read_order,
 )
 from judge.cli.gold_adding import add
 from judge.cli.gold_anchoring import anchoring
@@ -77,6 +79,9 @@ def agree(
     from judge.report.figures import describe_agreement
     from judge.report.wrapping import tell
 
+    check_kinds(kind)
+    check_kinds([items_of] if items_of else None, option="--items-of")
+    levels = read_order(order) if order else ()
     held = gold_beside(label_paths(labels, workspace))
     rows = read_all_labels(labels, workspace)
     if verdicts is not None:
@@ -92,7 +97,7 @@ def agree(
             scale=scales.get(name),
             positive=positive or (),
             kinds=kind,
-            order=tuple(order.split(",")) if order else (),
+            order=levels,
             drop=drop or (),
             items_of=items_of,
             clusters=held.families() if held else None,

@@ -17,7 +17,17 @@ from judge.cli.common import (
     read_sources,
     report_unreadable,
 )
-from judge.cli.given import Judges, Kinds, Labels, Positive, load_outcomes, load_scales, meant_rubrics, read_all_labels
+from judge.cli.given import (
+    Judges,
+    Kinds,
+    Labels,
+    Positive,
+    check_kinds,
+    load_outcomes,
+    load_scales,
+    meant_rubrics,
+    read_all_labels,
+)
 
 if TYPE_CHECKING:
     from judge.calibration.audit import GoldAudit
@@ -57,6 +67,7 @@ def audit(
     from judge.report.audits import describe_audit
     from judge.report.wrapping import tell
 
+    check_kinds(kind)
     families: dict[str, str] = {}
     splits: dict[str, str] = {}
     there: Iterable[Transcript] = ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -25,8 +25,9 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
+from judge.cli.outcome import Outcome, print_all, summarise
 from judge.cli.panel import ask, open_panel, print_preview
-from judge.cli.progress import Follow, Reading, describe
+from judge.cli.progress import Follow, Reading
 from judge.errors import BudgetError, InputError
 from judge.workspace import SETTINGS_FILE, load_settings
 
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from judge.grading.judges import Judge
     from judge.grading.lanes.pace import Paces
     from judge.grading.panels.panel import Panel
-    from judge.ledger.store import Ledger, Outline
-    from judge.ledger.verdict import Status, Verdict
+    from judge.ledger.store import Ledger
+    from judge.ledger.verdict import Status
     from judge.rubrics.model import Rubric
     from judge.transcripts.model import Transcript
     from judge.transcripts.source import Unreadable
@@ -52,14 +53,16 @@ def grade(
         list[str] | None,
         typer.Option("-m", "--model", help="A judge: baseline/cues, openai/..., replay/FILE; repeat for more."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="How often each judge is asked the same question.")] = 1,
+    samples: Annotated[
+        int, typer.Option(min=1, max=1_000, help="How often each judge is asked the same question.")
+    ] = 1,
     panel: Annotated[
         str | None,
         typer.Option(
             "--panel", metavar="FILE", help="Several judges by a panel file: who votes, who must agree, who is next."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N transcripts.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=2**31, help="Only the first N transcripts.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Never spend more than this.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and cost; ask nobody.")] = False,
     retry: Annotated[
@@ -96,7 +99,7 @@ def grade(
     ] = None,
     tpm: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most tokens to a provider in any 60 s.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature; -1 for the provider's default.")
+        float | None, typer.Option(min=-1, max=2, help="Sampling temperature; -1 for the provider's default.")
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=64, help="Longest answer, in tokens.")] = 4096,
     context: Annotated[
@@ -152,7 +155,7 @@ def grade(
         "via": _choose_way(lane, batch=batch, elsewhere=processes not in (None, 1) or cluster is not None),
     }
     fixed = {"-m": bool(model), "--samples": samples != 1, "--record": record is not None}
-    fixed |= {"--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
+    fixed |= {"--together": together != 1, "--temperature": temperature != 0.0, "--max-tokens": max_tokens != 4096}
     seated = open_panel(panel, here, rubrics, parameters, fixed) if panel is not None else None
     models = [] if seated else _need(model or settings.models, "-m MODEL", "models")
     judges = [parse_judge(name, **parameters) for name in dict.fromkeys(models)]
@@ -172,10 +175,13 @@ def grade(
 
     from judge.grading.budget import Budget
 
+    # Transcripts come and go by the thousand and hold no cycles; looking for some takes up to a sixth of the time.
+    gc.set_threshold(20_000, 20, 50)
+
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
-    outcome = _Outcome()
+    outcome = Outcome()
     with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
@@ -193,7 +199,7 @@ def grade(
             wanted=None if json or everything or seated else outcome.wants,
         )
         try:
-            asyncio.run(_print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
+            asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
         except KeyboardInterrupt:
             # typer would end the program without a word
             waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
@@ -201,11 +207,18 @@ def grade(
             raise typer.Exit(130) from None
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
-    _summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
+    summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
-    if outcome.missing or any(not item.refused for item in unreadable) or not outcome.total:
-        raise typer.Exit(1)
+    if code := _exit_code(outcome, unreadable):
+        raise typer.Exit(code)
+
+
+def _exit_code(outcome: Outcome, unreadable: Sequence[Unreadable]) -> int:
+    """2 where there was nothing to grade, 1 where something has no verdict, a log without samples included; else 0."""
+    if not outcome.total:
+        return 1 if any(item.empty for item in unreadable) else 2
+    return int(bool(outcome.missing) or any(not item.refused for item in unreadable))
 
 
 def _choose_run(
@@ -274,71 +287,6 @@ def _need(values: Sequence[str], option: str, setting: str) -> Sequence[str]:
     return values
 
 
-class _Outcome:
-    """What a run came to, by rubric."""
-
-    def __init__(self) -> None:
-        self.by_rubric: dict[str, Counter[str]] = {}
-        self.transcripts: dict[str, set[str]] = {}
-        self.total = self.missing = 0
-
-    def count(self, verdict: Verdict | Outline) -> None:
-        name = verdict.level if verdict.status == "ok" else f"no verdict: {verdict.status}"
-        self.by_rubric.setdefault(verdict.rubric, Counter())[name or "?"] += 1
-        self.transcripts.setdefault(verdict.rubric, set()).add(verdict.transcript_id)
-        self.total += 1
-        self.missing += verdict.status != "ok"
-
-    def wants(self, found: Outline) -> bool:
-        """Whether a verdict that is in the ledger will be printed; one that will not is counted here."""
-        if printed := _is_printed(found):
-            return printed
-        self.count(found)
-        return False
-
-
-def _is_printed(verdict: Verdict | Outline) -> bool:
-    return verdict.status != "ok" or bool(verdict.positive) or verdict.level == "considered"
-
-
-async def _print_all(
-    stream: AsyncIterator[tuple[Verdict, bool]], outcome: _Outcome, *, json: bool, everything: bool, panel: bool
-) -> None:
-    from judge.report.terminal import describe_verdict
-
-    async for verdict, _ in stream:
-        # Of a panel it is its own verdicts that count; its votes are there to be read.
-        counts = not panel or verdict.panel is not None
-        if counts:
-            outcome.count(verdict)
-        if json:
-            print_json(verdict.model_dump(mode="json"))
-        elif not counts and not everything:
-            continue
-        elif everything or _is_printed(verdict):
-            print("\n".join(describe_verdict(verdict)))
-
-
-def _summarise(outcome: _Outcome, follow: Follow, ledger: str, *, quiet: bool) -> None:
-    from judge.text import counted
-
-    if not outcome.total:
-        say("\nNo transcripts were graded.", quiet=quiet)
-        return
-    say(quiet=quiet)
-    for name, levels in sorted(outcome.by_rubric.items()):
-        counts = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
-        rows, judged = sum(levels.values()), len(outcome.transcripts[name])
-        # Several judges or samples answer about one transcript: rows are no transcripts.
-        several = f"{rows:,} answers on " if rows > judged else ""
-        say(f"{name}: {several}{counted(judged, 'transcript')}: {counts}", quiet=quiet)
-    if outcome.missing:
-        say(f"no verdict: {outcome.missing:,} of {outcome.total:,}; counted as missing, not as clean", quiet=quiet)
-    if follow.last is not None:
-        say(describe(follow.last), quiet=quiet)
-    say(f"ledger: {ledger}", quiet=quiet)
-
-
 def _check_statuses(retry: list[str] | None) -> tuple[Any, ...]:
     from typing import get_args
 
@@ -391,6 +339,7 @@ def _preview(
     *,
     json: bool,
 ) -> None:
+    from judge.grading.lanes.client import missing_keys
     from judge.grading.preview import preview
     from judge.text import counted
 
@@ -412,4 +361,7 @@ def _preview(
             f"{cost}; "
             f"with every re-ask at most {counted(row.calls * row.most_requests_per_call, 'request')}"
         )
+    for judge in judges:
+        if keys := [] if judge.embedded or judge.replayed else missing_keys(judge):
+            say(f"{judge.model} needs {' and '.join(keys)}, not set here: export it before grading", quiet=json)
     say("Nothing was asked and nothing was spent.", quiet=json)

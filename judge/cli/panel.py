@@ -36,7 +36,8 @@ def open_panel(
 
     if both := [option for option, is_given in refused.items() if is_given]:
         raise InputError(
-            f"--panel and {both[0]}: members and how they are asked stand in the panel file; leave {both[0]} out"
+            f"--panel and {both[0]}: members and how they are asked stand in the panel file, and they are asked for one rubric "
+            f"a call; leave {both[0]} out"
         )
     path = find_panel(given, workspace)
     panel = load_panel(path, {name: value for name, value in parameters.items() if name in _REACHED})

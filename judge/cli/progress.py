@@ -111,7 +111,9 @@ def describe(tally: Tally) -> str:
     """One line: new rows, positive, without a verdict and why, spent, tokens, rate."""
     seconds = max(time.monotonic() - tally.started, 1e-9)
     missing = [f"{count} {status}" for status, count in sorted(tally.statuses.items()) if status != "ok"]
-    spent = f"{tally.spent_usd:.4f} USD" + (f" ({tally.unpriced} of unknown cost)" if tally.unpriced else "")
+    spent = f"{tally.spent_usd:.4f} USD" + (f" and {tally.unpriced} of unknown cost" if tally.unpriced else "")
+    if tally.unpriced and not tally.spent_usd:
+        spent = "cost unknown (give --price)"
     return ", ".join(
         [
             f"{tally.done} new",

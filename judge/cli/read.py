@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from judge.cli.common import Format, Json, LimitsOption, Quiet, print_json, read_sources, report_unreadable, say
+from judge.cli.common import (
+    Format,
+    Json,
+    LimitsOption,
+    Quiet,
+    print_json,
+    read_sources,
+    report_unreadable,
+    say,
+)
 
 if TYPE_CHECKING:
     from judge.transcripts.model import Transcript
@@ -60,8 +69,9 @@ def read(
             print(_line(row))
     report_unreadable(unreadable, quiet=quiet)
     say(f"\n{counted(found, 'transcript')}" + (f", written to {to}" if to else ""), quiet=quiet)
-    nothing = not found and not any(item.empty for item in unreadable)  # a log without samples is as it should be
-    if nothing or any(not item.refused for item in unreadable):
+    if not found and not any(item.empty for item in unreadable):  # a log without samples is as it should be
+        raise typer.Exit(2)
+    if any(not item.refused for item in unreadable):
         raise typer.Exit(1)
 
 
@@ -113,14 +123,14 @@ def _report_loss(stream: Any, limits: list[str] | None, *, json: bool) -> int:
     from itertools import groupby
 
     from judge.cli.common import parse_limits
-    from judge.text import one_line
+    from judge.text import hidden, one_line
     from judge.transcripts.loss import measure
 
     count = 0
     for uri, group in groupby(stream, key=lambda transcript: transcript.source.uri):
         transcripts = list(group)
         count += len(transcripts)
-        report = measure(Path(uri), transcripts, parse_limits(limits))
+        report = measure(Path(hidden(uri)), transcripts, parse_limits(limits))
         if json:
             print_json(report.model_dump())
             continue
@@ -152,18 +162,15 @@ def _summarise(transcript: Transcript) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    from judge.text import one_line
+    from judge.text import end_of, one_line
 
     notes = [f"withheld: {', '.join(row['withheld'])}"] if row["withheld"] else []
     notes += [f"{warning['code']}: {warning['detail']}" for warning in row["warnings"][:3]]
     if len(row["warnings"]) > 3:
         notes.append(f"{len(row['warnings']) - 3} more warnings, see --json")
-    source = row["source"]
-    if len(source) > 100:  # the end tells one file or sample from the next
-        source = "..." + source[-97:]
     head = (
         f"{one_line(row['transcript_id'], 40):<18} {row['format']:<22} {row['messages']:>5} messages "
         f"{row['by_target']:>5} by target "
-        f"{row['tokens']:>9,} tokens  {one_line(source, 100)}"
+        f"{row['tokens']:>9,} tokens  {end_of(row['source'], 100)}"
     )
     return "\n".join([head, *(f"    {one_line(note, 160)}" for note in notes)])

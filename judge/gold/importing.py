@@ -7,6 +7,7 @@ rater, rater kind) is given once for all rows, and a blank label is no label.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -112,12 +113,13 @@ def _csv(raw: bytes, path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start}: not UTF-8; save it as UTF-8") from None
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    # Only a newline ends a row; a line separator that somebody pasted into a cell is part of it.
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
             if None in row:
                 raise InputError(f"{path}:{reader.line_num}: more cells than the header has columns")
-            yield f"{path}:{reader.line_num}", row
+            yield f"{path}:{reader.line_num}", {name: (cell or "").strip() for name, cell in row.items()}
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not CSV: {error}") from None
 

@@ -14,7 +14,7 @@ from judge.grading.answer import Answer, CriterionAnswer
 from judge.grading.evidence import verify_quote
 from judge.grading.view import WHOLE, View
 from judge.ledger.verdict import Finding, Met, Status
-from judge.rubrics.model import CANNOT_DETERMINE, OUTSIDE, TARGET_CHANNELS, Criterion, Rubric, Rule
+from judge.rubrics.model import CANNOT_DETERMINE, NOT_APPLICABLE, OUTSIDE, TARGET_CHANNELS, Criterion, Rubric, Rule
 from judge.transcripts.model import Transcript
 
 # Kleene's strong three-valued logic: None is "unclear".
@@ -81,6 +81,19 @@ def decide(
     if status != "ok":
         return Decision(None, None, status, findings, tuple(flags), failed, detail, answer)
     return Decision(level, positive, status, findings, tuple(flags), failed, None, answer)
+
+
+def decide_unasked(transcript: Transcript, rubric: Rubric) -> Decision | None:
+    """The verdict on a transcript in which the target says and does nothing: nothing there can be its conduct.
+
+    That is no clean verdict but none at all, `not_applicable`, and no judge need be asked. None for any other transcript.
+    """
+    own = (part for message in transcript.messages if message.by_target for part in message.parts)
+    if any(part.text or part.kind not in ("text", "reasoning") for part in own):
+        return None
+    reason = "the target says and does nothing in this transcript"
+    findings = tuple(Finding(criterion=one.id, met="not_met", reason=reason) for one in rubric.criteria)
+    return Decision(NOT_APPLICABLE, None, "ok", findings, ("silent_target",), ())
 
 
 class Ruling(NamedTuple):

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from judge.canonical import content_sha256
-from judge.grading.decision import Decision, decide
+from judge.grading.decision import Decision, decide, decide_unasked
 from judge.grading.exchange import Exchange, Lane, NoVerdict
 from judge.grading.families import is_self_graded
 from judge.grading.judges import Judge
@@ -80,6 +80,8 @@ async def make_verdict(lane: Lane, exchange: Exchange) -> Verdict:
         ProviderError: the provider rejects everything, so that the run must stop.
     """
     started = time.monotonic()
+    if unasked := decide_unasked(exchange.transcript, exchange.rubric):
+        return _to_verdict(exchange, unasked, cover(exchange.transcript, [exchange.view]), time.monotonic() - started)
     heard: list[Heard] = []
     try:
         await _hear(lane, exchange, heard)

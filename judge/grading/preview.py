@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from judge.frozen import Frozen
+from judge.grading.decision import decide_unasked
 from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
@@ -57,7 +58,7 @@ def preview(
                 ids = [make_verdict_id(transcript, rubric, judge, sample) for sample in range(samples)]
                 new = sum(not is_found(verdict_id) for verdict_id in ids)
                 count.found += samples - new
-                if not new:
+                if not new or decide_unasked(transcript, rubric):
                     continue
                 views = plan_views(transcript, rubric, judge)
                 if views not in tokens:
@@ -95,8 +96,8 @@ def find_price(judge: Judge) -> Price | None:
         return judge.price
     if judge.embedded or judge.replayed:
         return Price(input=0, output=0)
-    from judge.grading.lanes.client import check_judge
+    from judge.grading.lanes.client import missing_keys
     from judge.grading.lanes.prices import known_price
 
-    check_judge(judge)
+    missing_keys(judge)  # refuses a judge that cannot be; what it would cost can be told without its key
     return known_price(judge.model)

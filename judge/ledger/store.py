@@ -71,6 +71,8 @@ class Outline(NamedTuple):
     verdict_id: str
     transcript_id: str
     rubric: str
+    judge: str
+    sample: int
     level: str | None
     status: Status
     positive: bool | None

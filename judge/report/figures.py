@@ -112,8 +112,11 @@ def describe_calibration(one: Calibration) -> Iterator[str]:
     for group in one.subgroups:
         title = f"{one_line(group.field)} {one_line(group.group)}: {group.n} items, {group.positives} positive"
         blocks[title] = {name: group.statistics[name] for name in ("sensitivity", "specificity", "balanced_accuracy")}
+    alone = {name: figure for name, figure in one.statistics.items() if survives_prevalence(name)}
+    bound = {name: figure for name, figure in one.statistics.items() if name not in alone}
+    blocks = {f"at {share} positives, as in this gold, and not elsewhere": bound} | blocks
     methods = letter_methods(one.statistics, *blocks.values())
-    yield from describe_statistics(one.statistics, methods=methods)
+    yield from describe_statistics(alone, methods=methods)
     for title, figures in blocks.items():
         if figures:
             yield f"  {title}:"

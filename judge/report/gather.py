@@ -132,9 +132,9 @@ def _labels_by_item(labels: Iterable[Label]) -> dict[tuple[str, str], list[Label
 
 
 def _measurable(verdicts: Iterable[Verdict], labels: Iterable[Label]) -> set[str]:
-    """The rubrics on which some labelled transcript has a verdict."""
+    """The rubrics on which some labelled transcript was judged, whatever became of it: refusals are measured too."""
     labelled = {(label.rubric, label.transcript_id) for label in labels if label.criterion is None}
-    return {row.rubric for row in verdicts if row.positive is not None and (row.rubric, row.transcript_id) in labelled}
+    return {row.rubric for row in verdicts if (row.rubric, row.transcript_id) in labelled}
 
 
 def _scope(verdicts: Sequence[Verdict]) -> Scope:

@@ -15,7 +15,7 @@ from judge.ledger.decisions import REASONS, Matter
 from judge.ledger.panel import Panelled
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
-from judge.text import counted, one_line, visible
+from judge.text import counted, end_of, one_line, visible
 from judge.transcripts.model import Message, Part, Transcript
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "mark": "7"}
@@ -39,7 +39,7 @@ def style(text: str, *names: str) -> str:
 
 def headline(verdict: Verdict) -> str:
     """One line: what, on which rubric, by whom, about which transcript."""
-    source = one_line(verdict.source or verdict.transcript_id, 60)
+    source = end_of(verdict.source or verdict.transcript_id, 80)
     sample = f" sample {verdict.sample}" if verdict.sample else ""
     judge = one_line(verdict.judge, 40)
     rubric = one_line(verdict.rubric, 60)

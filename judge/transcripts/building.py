@@ -15,7 +15,7 @@ from judge.frozen import Frozen
 
 Model = TypeVar("Model", bound=Frozen)
 # Frozen models refuse to be written to; the slots of their base class don't. Looked up once: this runs for every part.
-_set_dict: Final[Callable[..., None]] = object.__setattr__
+_set_dict: Final[Callable[..., None]] = vars(BaseModel)["__dict__"].__set__
 _set_names: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_fields_set__"].__set__
 _set_extra: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_extra__"].__set__
 _set_private: Final[Callable[..., None]] = vars(BaseModel)["__pydantic_private__"].__set__
@@ -27,11 +27,11 @@ def maker(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
     The dictionary given to it is taken over, not copied: it holds every field, each with a value of its type, in order.
     """
     names = set(model.model_fields)
-    new = model.__new__
+    new = object.__new__
 
     def make(values: dict[str, Any]) -> Model:
         instance = new(model)
-        _set_dict(instance, "__dict__", values)
+        _set_dict(instance, values)
         _set_names(instance, names)
         _set_extra(instance, None)
         _set_private(instance, None)

@@ -21,6 +21,7 @@ from judge.transcripts.model import (
     Message,
     Origin,
     Part,
+    PartKind,
     Pointer,
     Role,
     Source,
@@ -48,10 +49,8 @@ ROLES: Final[dict[str, Role]] = {
     "observation": "tool",
 }
 AUTHORS: Final[dict[Role, str]] = {"assistant": TARGET, "event": "environment"}
-_LINKED: Final = ("tool_call", "tool_result")
 _LOOK_BACK: Final = 256  # open calls that a result without an id is compared with
 ORIGINS: Final[dict[Role, Origin]] = {"tool": "tool", "environment": "tool", "system": "harness"}
-_NO_PART: Final[dict[str, Any]] = {name: field.default for name, field in Part.model_fields.items()}
 _make_part: Final = maker(Part)
 _make_message: Final = maker(Message)
 _make_source: Final = maker(Source)
@@ -68,7 +67,8 @@ class Draft:
         self.tools: list[Tool] = []
         self.complete: dict[str, Presence] = {}
         self.native_id: str | None = None
-        self._limits = record.opened.limits
+        limits = record.opened.limits
+        self._most, self._largest = limits.messages, limits.message_bytes
         self._format = format_
         self._version = version
         self._messages: list[dict[str, Any]] = []
@@ -100,17 +100,16 @@ class Draft:
         Raises:
             InputError: when the transcript or the message is over a limit.
         """
-        limits = self._limits
-        if len(self._messages) >= limits.messages:
-            raise exceed("messages", len(self._messages) + 1, limits.messages, self._where())
-        listed = list(pieces)
+        if len(self._messages) >= self._most:
+            raise exceed("messages", len(self._messages) + 1, self._most, self._where())
+        listed = [*pieces]
         size = 0
         for piece in listed:
             size += len(piece.text)
-        if size * 4 > limits.message_bytes:  # a character has up to four bytes: count them only where it matters
+        if size * 4 > self._largest:  # a character has up to four bytes: count them only where it matters
             size = sum(len(piece.text.encode("utf-8", "surrogatepass")) for piece in listed)
-            if size > limits.message_bytes:
-                raise exceed("message_bytes", size, limits.message_bytes, f"{self._where()}, message {len(self) + 1}")
+            if size > self._largest:
+                raise exceed("message_bytes", size, self._largest, f"{self._where()}, message {len(self) + 1}")
         self._pieces.append(listed)
         self._messages.append(
             {
@@ -162,10 +161,11 @@ class Draft:
         if not self._messages:
             cut = "".join(f" {warning.detail}" for warning in self.record.warnings if warning.code == "truncated")
             raise InputError(f"{quoted(source.label, 400)}: no message found in this {self._format} record.{cut}")
-        parts = _Linker(self._pieces).link()
-        if parts.orphans:
+        linker = _Linker(self._pieces)
+        linker.link()
+        if linker.orphans:
             self.warn("result_without_call", "tool results that answer no call of this transcript")
-        kinds = {piece.kind for pieces in self._pieces for piece in pieces}
+        kinds = linker.kinds
         has_system = "system" in {fields["role"] for fields in self._messages}
         complete: dict[str, Presence] = {
             "system_prompt": "present" if has_system else "unknown",
@@ -181,7 +181,7 @@ class Draft:
                 "id": self.record.sha256[:16],
                 "native_id": self.native_id,
                 "source": source,
-                "messages": self._finished(parts.parts),
+                "messages": self._finished(),
                 "tools": tuple(self.tools),
                 "run": {name: value for name, value in self.run.items() if value not in (None, "", [], {})},
                 "withheld": {name: value for name, value in self.withheld.items() if value not in ("", [], {})},
@@ -190,10 +190,11 @@ class Draft:
             }
         )
 
-    def _finished(self, parts: list[tuple[Part, ...]]) -> tuple[Message, ...]:
-        for number, (fields, found) in enumerate(zip(self._messages, parts, strict=True), 1):
+    def _finished(self) -> tuple[Message, ...]:
+        make = _make_part
+        for number, (fields, pieces) in enumerate(zip(self._messages, self._pieces, strict=True), 1):
             fields["id"] = f"m{number}"
-            fields["parts"] = found
+            fields["parts"] = tuple([make(piece.__dict__) for piece in pieces])
         return tuple(map(_make_message, self._messages))
 
     def _collected(self) -> list[Warn]:
@@ -226,59 +227,56 @@ class _Call:
     """A call that waits for its result."""
 
     batch: int  # calls with no result between them
-    part: str
     piece: Piece
+    told: bool  # the harness itself says what came of it
     answered: bool = False
 
 
 class _Linker:
-    """Gives parts their ids, results their calls, and calls their results' status."""
+    """Gives pieces their ids, results their calls, and calls their results' status."""
 
     def __init__(self, pieces: list[list[Piece]]) -> None:
         self._pieces = pieces
         self._calls: list[_Call] = []  # those that may still be open, in order
         self._by_id: dict[str, list[_Call]] = {}
-        self._answers: dict[str, tuple[str | None, Link]] = {}
-        self._status: dict[str, Any] = {}
         self.orphans = 0
-        self.parts: list[tuple[Part, ...]] = []
+        self.kinds: set[PartKind] = set()  # that occur
 
-    def link(self) -> _Linker:
-        """Resolve everything; `parts` then holds the finished parts by message."""
+    def link(self) -> None:
+        """Resolve everything in the pieces themselves."""
         batch, answering = 0, False
         for number, pieces in enumerate(self._pieces, 1):
             for index, piece in enumerate(pieces, 1):
-                if piece.kind not in _LINKED:
-                    continue
-                part_id = f"m{number}.{index}"
-                if piece.kind == "tool_call":
+                kind = piece.kind
+                piece.id = f"m{number}.{index}"
+                self.kinds.add(kind)
+                if kind == "tool_call":
                     batch, answering = batch + answering, False
-                    waiting = _Call(batch, part_id, piece)
-                    self._calls.append(waiting)
-                    if piece.native_id:
-                        self._by_id.setdefault(piece.native_id, []).append(waiting)
-                else:
+                    self._call(piece, batch)
+                elif kind == "tool_result":
                     answering = True
-                    self._answer(part_id, piece)
-        part = self._part
-        for number, pieces in enumerate(self._pieces, 1):
-            if len(pieces) == 1:
-                self.parts.append((part(f"m{number}.1", pieces[0]),))
-            else:
-                self.parts.append(tuple([part(f"m{number}.{index}", piece) for index, piece in enumerate(pieces, 1)]))
-        return self
+                    self._answer(piece)
 
-    def _answer(self, part_id: str, piece: Piece) -> None:
+    def _call(self, piece: Piece, batch: int) -> None:
+        waiting = _Call(batch, piece, told=bool(piece.status))
+        piece.status = piece.status or "unknown"
+        self._calls.append(waiting)
+        if piece.native_id:
+            self._by_id.setdefault(piece.native_id, []).append(waiting)
+
+    def _answer(self, piece: Piece) -> None:
         found, link = self._same_id(piece), "id"
         if found is None:
             found, link = self._next_open(piece)
         if found is None:
             self.orphans += 1
-            self._answers[part_id] = (None, "none")
+            piece.link = "none"
             return
         found.answered = True
-        self._answers[part_id] = (found.part, piece.link or cast("Link", link))
-        self._status[found.part] = piece.status or "unknown"
+        piece.answers = found.piece.id
+        piece.link = piece.link or cast("Link", link)
+        if not found.told:
+            found.piece.status = piece.status or "unknown"
 
     def _same_id(self, piece: Piece) -> _Call | None:
         """The call with the result's id: ids repeat, so the first open one of the latest batch that has any."""
@@ -305,15 +303,6 @@ class _Linker:
         if not fitting:
             return None, "none"
         return next(one for one in fitting if one.batch == fitting[-1].batch), "name" if named else "position"
-
-    def _part(self, part_id: str, piece: Piece) -> Part:
-        fields = {**_NO_PART, **piece.__dict__, "id": part_id}
-        kind = piece.kind
-        if kind == "tool_call":
-            fields["status"] = piece.status or self._status.get(part_id, "unknown")
-        elif kind == "tool_result":
-            fields["answers"], fields["link"] = self._answers[part_id]
-        return _make_part(fields)
 
 
 def tool_name(value: Any) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from judge.text import hidden
 from judge.transcripts.model import Transcript
 from judge.transcripts.reading import iter_transcripts
 from judge.workspace import packaged_data
@@ -30,6 +31,6 @@ def find_transcript(label: str, transcript_id: str, ledger: str, sources: Iterab
 def _places(label: str, ledger: str) -> list[Path]:
     """Where the file of a source label (`path#member#locator`) may be: as given then, or beside the ledger, or packaged."""
     pieces = label.split("#")
-    names = ["#".join(pieces[:count]) for count in range(len(pieces), 0, -1)]
+    names = [hidden("#".join(pieces[:count])) for count in range(len(pieces), 0, -1)]
     folders = [Path(), Path(ledger).parent, packaged_data()]
     return [path for name in names for folder in folders if name and (path := folder / name).exists()][:1]

@@ -18,11 +18,11 @@ NUL and mixed newlines inside strings are text like any other. Nothing here know
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
 from dataclasses import dataclass
-from itertools import chain, compress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -32,13 +32,12 @@ from judge.text import quoted
 from judge.transcripts.limits import Limits, exceed
 from judge.transcripts.model import Warn
 
-_LOOKED_AT: Final = frozenset((dict, list, float))
-_I64: Final = float(2**63)
-_DIGITS: Final = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))  # every digit becomes 0
+_SHORT: Final = 16 * 1024
 _BLANK: Final = b" \t\r\n"
-_NINETEEN: Final = b"0" * 19  # an integer with fewer digits fits into 64 bits
+_I64: Final = float(2**63)
 _MARK: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPED_COLON: Final = re.compile(rb"\\u003[aA]")
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -74,59 +73,52 @@ def parse_quickly(raw: bytes, limits: Limits) -> Any:
     The value is written out again. Where that gives the same bytes, white space apart, no key stood twice and no number
     was changed: both texts have the same tokens, for none but strings can hold a space. Otherwise (text was escaped, or
     numbers written in another way) colons tell that no object has a key twice: the text then has exactly as many as what
-    was written, because those inside strings are the same in both. One written as \u003a would spoil the count, and a
-    number of nineteen digits may have been rounded; then the careful reading decides.
+    was written, because those inside strings are the same in both. One written as \u003a would spoil the count, and an
+    integer that became a float may have been rounded; then the careful reading decides.
     """
     try:
         value = orjson.loads(raw)
         written = orjson.dumps(value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter when it is nested too deeply to be written
         return UNSURE
-    odd = False
-    if written != raw and written.translate(None, _BLANK) != raw.translate(None, _BLANK):
-        if raw.count(b":") != written.count(b":") or (b"\\u003" in raw and b"\\u003a" in raw.lower()):
-            return UNSURE
-        odd = _NINETEEN in raw.translate(_DIGITS)
-    # What each level and each key costs in a text says that most are neither too deep nor too wide.
+    short = len(raw) <= _SHORT  # what is longer is quicker counted and walked than rewritten
+    same = written == raw or (short and written.translate(None, _BLANK) == raw.translate(None, _BLANK))
+    if not same and (raw.count(b":") != written.count(b":") or _ESCAPED_COLON.search(raw)):
+        return UNSURE
+    # A key costs four bytes of a text and a level a bracket: most short ones are neither too wide nor too deep.
     if (
-        odd
-        or raw.count(b"{") + raw.count(b"[") > limits.depth
-        or (len(raw) > 4 * limits.keys and raw.count(b":") > limits.keys)
+        short
+        and same
+        and (len(raw) <= 4 * limits.keys or raw.count(b":") <= limits.keys)
+        and raw.count(b"{") + raw.count(b"[") <= limits.depth
     ):
-        return value if _is_tame(value, limits) else UNSURE
-    return value
-
-
-def _is_tame(value: Any, limits: Limits) -> bool:
-    """Whether a value is within depth and width and holds no number that orjson may have changed."""
+        return value
     try:
-        return not _survey(value, _NOWHERE, limits)
+        return UNSURE if _survey(value, _NOWHERE, limits, floats=not same) else value
     except InputError:
-        return False
+        return UNSURE
 
 
-def _survey(value: Any, origin: Origin, limits: Limits) -> bool:
-    """Hold depth and width to the limits, and say whether orjson may have changed a number.
+def _survey(value: Any, origin: Origin, limits: Limits, *, floats: bool = False) -> bool:
+    """Hold depth and width to the limits; with `floats`, say whether there is one that was an integer too large.
 
-    Level by level, in few steps per value: a log's sample holds a hundred thousand of them.
+    Level by level, in few steps per value: a log's sample holds a hundred thousand of them. What objects and arrays hold
+    is what they refer to, which the interpreter lists for a whole level at once.
     """
-    level = [value]
+    level = [item for item in (value,) if type(item) is dict or type(item) is list]
     depth = 0
-    odd = False
-    while True:
-        objects = [item for item in level if type(item) is dict]
-        arrays = [item for item in level if type(item) is list]
-        if not objects and not arrays:
-            return odd
+    rounded = floats and type(value) is float and not -_I64 < value < _I64
+    while level:
         depth += 1
         if depth > limits.depth:
             raise exceed("depth", depth, limits.depth, _place(origin))
-        widest = max(map(len, objects), default=0)
+        widest = max([len(item) for item in level if type(item) is dict], default=0)
         if widest > limits.keys:
             raise exceed("keys", widest, limits.keys, _place(origin))
-        children = list(chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays)))
-        level = list(compress(children, map(_LOOKED_AT.__contains__, map(type, children))))
-        odd = odd or any(type(item) is float and not -_I64 < item < _I64 for item in level)
+        held = gc.get_referents(*level)
+        level = [item for item in held if type(item) is dict or type(item) is list]
+        rounded = rounded or (floats and any(not -_I64 < item < _I64 for item in held if type(item) is float))
+    return rounded
 
 
 def parse_carefully(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> tuple[Any, tuple[Warn, ...]]:

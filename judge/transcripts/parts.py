@@ -14,10 +14,13 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from judge.errors import InputError
 from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits
-from judge.transcripts.model import CallStatus, Link, PartKind
+from judge.transcripts.model import CallStatus, Link, Part, PartKind
 
+_EMBEDDED: Final = Origin("embedded JSON")
+_LIMITS: Final = Limits()
 Form = Literal["full", "summary", "encrypted", "redacted"]
 
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*?(;base64)?,", re.ASCII)
@@ -26,22 +29,27 @@ _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*?(;base6
 class Piece:
     """A part of a message before ids and links are given.
 
-    Most pieces have words and nothing else, so the other fields are defaults of the class until they are given.
+    It holds every field of a `Part` from the start, so that its dictionary can become the part's own.
     """
 
-    tool: str | None = None
-    native_id: str | None = None
-    status: CallStatus | None = None
-    form: Form | None = None
-    media_type: str | None = None
-    sha256: str | None = None
-    size: int | None = None
-    link: Link | None = None  # for a result: a link better than matching ids, where the harness records one
+    id: str
+    kind: PartKind
+    text: str
+    tool: str | None
+    native_id: str | None
+    answers: str | None
+    link: Link | None  # for a result: a link better than matching ids, where the harness records one
+    status: CallStatus | None
+    form: Form | None
+    media_type: str | None
+    sha256: str | None
+    size: int | None
 
-    def __init__(self, kind: PartKind, text: str = "", **others: Any) -> None:
-        self.__dict__ = others
-        self.kind = kind
-        self.text = text
+    def __init__(self, kind: PartKind, text: str = "") -> None:
+        self.__dict__ = {**_UNSET, "kind": kind, "text": text}
+
+
+_UNSET: Final[dict[str, Any]] = {name: field.default for name, field in Part.model_fields.items()} | {"id": ""}
 
 
 def obj(value: Any) -> dict[str, Any]:
@@ -101,16 +109,12 @@ def arguments(value: Any) -> str:
 
 def decoded_json(text: str) -> Any:
     """Return the value of a string that holds a JSON object or array, else None. Numbers follow the same policy."""
-    stripped = text.lstrip()
-    if not stripped.startswith(("{", "[")):
+    if not text.lstrip().startswith(("{", "[")):
         return None
-    from judge.errors import InputError
-
     try:
-        value, _ = parse(text.encode("utf-8"), Origin("embedded JSON"), Limits())
+        return parse(text.encode("utf-8"), _EMBEDDED, _LIMITS)[0]
     except InputError:
         return None
-    return value
 
 
 def text(value: str) -> Piece:
@@ -120,12 +124,17 @@ def text(value: str) -> Piece:
 
 def reasoning(value: str, form: Form = "full") -> Piece:
     """Return private reasoning; encrypted and redacted reasoning has a note instead of words."""
-    return Piece("reasoning", value, form=form)
+    piece = Piece("reasoning", value)
+    piece.form = form
+    return piece
 
 
 def call(name: str, args: Any, native_id: str | None = None) -> Piece:
     """Return a tool call, its arguments in readable form."""
-    return Piece("tool_call", arguments(args), tool=name or None, native_id=native_id)
+    piece = Piece("tool_call", arguments(args))
+    piece.tool = name or None
+    piece.native_id = native_id
+    return piece
 
 
 def result(
@@ -137,20 +146,23 @@ def result(
     link: Link | None = None,
 ) -> Piece:
     """Return what a tool gave back; `native_id` is that of the call it answers."""
-    return Piece("tool_result", output, tool=tool, native_id=native_id, status=status, link=link)
+    piece = Piece("tool_result", output)
+    piece.native_id = native_id
+    piece.tool = tool
+    piece.status = status
+    piece.link = link
+    return piece
 
 
 def attachment(media_type: str, *, data: bytes | None = None, name: str = "", note: str = "") -> Piece:
     """Return an attachment: identified by the hash of its bytes where they are here, never shown to a text judge."""
     digest = hashlib.sha256(data).hexdigest() if data is not None else None
     words = [media_type or "file", name, f"{len(data):,} bytes, sha256 {digest[:16]}" if data and digest else "", note]
-    return Piece(
-        "attachment",
-        "[" + ", ".join(word for word in words if word) + "]",
-        media_type=media_type or None,
-        sha256=digest,
-        size=len(data) if data is not None else None,
-    )
+    piece = Piece("attachment", "[" + ", ".join(word for word in words if word) + "]")
+    piece.media_type = media_type or None
+    piece.sha256 = digest
+    piece.size = len(data) if data is not None else None
+    return piece
 
 
 def media(source: str, media_type: str = "", name: str = "") -> Piece:

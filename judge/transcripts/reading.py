@@ -10,7 +10,6 @@ import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from judge.errors import InputError
@@ -22,7 +21,7 @@ from judge.transcripts.limits import Limits
 from judge.transcripts.model import Transcript
 from judge.transcripts.refusals import refusals
 from judge.transcripts.seen import Seen
-from judge.transcripts.source import Gathered, Opened, Record, Unreadable
+from judge.transcripts.source import Gathered, Opened, Record, Unreadable, name_file
 
 
 def read(source: str | Path, *, format: str | None = None, limits: Limits | None = None) -> list[Transcript]:  # noqa: A002
@@ -110,10 +109,16 @@ def _open(path: Path, uri: str, limits: Limits) -> Opened:
 
 
 def _read_file(found: Path | Gathered, chosen: Reader | None, limits: Limits) -> Iterator[Transcript | Unreadable]:
-    uri = str(found) if isinstance(found, Path) else found.uri
+    uri = name_file(found) if isinstance(found, Path) else found.uri
     try:
         opened = _open(found, uri, limits) if isinstance(found, Path) else found
-        yield from read_opened(opened, chosen or reader(_detect(opened).name))
+        using = chosen or reader(_detect(opened).name)
+        nothing = True
+        for item in read_opened(opened, using):
+            nothing = False
+            yield item
+        if nothing:  # a header, or a beginning: what gives no transcript is accounted for all the same
+            yield Unreadable(uri, f"{quoted(uri, 400)}: read as {using.NAME}, it holds no transcript.")
     except RefusedError as error:
         yield Unreadable(uri, str(error), refused=True)
     except InputError as error:
@@ -129,7 +134,7 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
     seen = Seen()
     found = using.records(opened)
     while True:
-        with _no_collection():
+        with _Uncollected():
             record = next(found, None)
             item = _transcribe(using, record, seen) if isinstance(record, Record) else record
         if record is None:
@@ -138,15 +143,15 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
             yield item
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
+class _Uncollected:
+    """Keeps the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._was_on:
             gc.enable()
 
 
@@ -164,12 +169,13 @@ def _transcribe(using: Reader, record: Record, seen: Seen) -> Transcript | Unrea
 
 def _detect(opened: Opened) -> Detection:
     probe = Probe(opened, opened.limits)
-    candidates = [
-        Candidate(name, found.confidence, found.version)
-        for name, one in readers().items()
-        if (found := one.sniff(probe)) is not None
-    ]
-    candidates += refusals(probe)
+    with _Uncollected():
+        candidates = [
+            Candidate(name, found.confidence, found.version)
+            for name, one in readers().items()
+            if (found := one.sniff(probe)) is not None
+        ]
+        candidates += refusals(probe)
     if not candidates and opened.container == "json":
         for warning in opened.document[1]:
             if warning.code == "truncated":

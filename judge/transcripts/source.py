@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from judge.errors import InputError
-from judge.text import quoted
+from judge.text import quoted, visible
 from judge.transcripts.archive import Archive
 from judge.transcripts.building import maker
 from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
@@ -33,17 +33,29 @@ _sha256: Final = hashlib.sha256
 _make_pointer: Final = maker(Pointer)
 
 
+def name_file(path: Path) -> str:
+    """A path as text that can be kept and sent: one that is not UTF-8 stands as `visible` shows it; undone by `hidden`."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return visible(name)
+    return visible(name) if "\\u{" in name else name
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A file, or one record of it, that gave no transcript.
 
-    `refused` means: known, and not a transcript; `empty` besides: the harness's own file, of a run that has nothing in it.
+    `refused` means: known, and not a transcript; `empty` besides: the harness's own file, of a run that has nothing in it;
+    `copy` besides: byte for byte a transcript that came before.
     """
 
     source: str
     reason: str
     refused: bool = False
     empty: bool = False
+    copy: bool = False
 
     def to_row(self) -> dict[str, Any]:
         """Return this as plain JSON."""
@@ -89,14 +101,14 @@ class Record:
 
     def point(self, value: Any, path: str) -> Pointer:
         """Return the pointer to `value`, which stands at `path` inside this record."""
+        return self.point_written(orjson.dumps(value, option=_SORTED), path)
+
+    def point_written(self, written: bytes, path: str) -> Pointer:
+        """Return the same for a value that has been written out, with sorted keys, already."""
+        digest = _sha256(written).hexdigest()
+        path = self.path + path
         return _make_pointer(
-            {
-                "member": self.member,
-                "start": self.start,
-                "end": self.end,
-                "path": self.path + path,
-                "sha256": _sha256(orjson.dumps(value, option=_SORTED)).hexdigest(),
-            }
+            {"member": self.member, "start": self.start, "end": self.end, "path": path, "sha256": digest}
         )
 
     def point_row(self, row: Row) -> Pointer:
@@ -248,7 +260,7 @@ class Gathered(Opened):
 
     def __init__(self, folder: Path, files: list[Path], limits: Limits) -> None:
         self.path = folder
-        self.uri = str(folder)
+        self.uri = name_file(folder)
         self.limits = limits
         self.files = files
         self.head = b""
@@ -273,7 +285,7 @@ class Gathered(Opened):
         for number, file in enumerate(self.files, 1):
             whole_file = file.read_bytes()
             row = self._row(number, 0, whole_file.strip() or whole_file, whole_file)
-            row.member = file.relative_to(self.path).as_posix()
+            row.member = name_file(file.relative_to(self.path))
             yield row
 
 
@@ -315,6 +327,13 @@ def whole_rows(opened: Opened) -> tuple[list[Row], tuple[Warn, ...]]:
             code = "truncated" if row is rows[-1] else "broken_line"  # a cut last line is usual, others are not
             warnings.append(Warn(code=code, detail=f"line {row.number} was not read: {row.broken}"))
     return [row for row in rows if not row.broken], tuple(warnings[:40])
+
+
+def unfinished_line(raw: bytes) -> tuple[Warn, ...]:
+    """Return a warning where text that is written line by line breaks off within one; nothing else in it tells of a cut."""
+    if raw.endswith((b"\n", b"\r")):
+        return ()
+    return (Warn(code="truncated", detail="the text ends within a line: it may have been cut off"),)
 
 
 def whole(opened: Opened) -> Iterator[Record | Unreadable]:

@@ -1,4 +1,5 @@
-// What is wrong with how this page looks, in words: text that is hard to read, what sticks out at the side, nameless controls.
+// What is wrong with how this page looks, in words: text that is hard to read, short words that are broken for want of room, what
+// sticks out at the side, nameless controls.
 const problems = [];
 const parse = (text) => {
   const found = text.match(/^rgba?\(([\d.]+), ([\d.]+), ([\d.]+)(?:, ([\d.]+))?\)$/);
@@ -45,6 +46,12 @@ while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
   if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest("script, style, noscript, option")) continue;
   texts += 1;
+  const words = walker.currentNode.data.trim();
+  if (/^\p{L}{2,12}$/u.test(words)) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) problems.push(`a short word is broken: ${name(element)} ${words}`);
+  }
   const style = getComputedStyle(element);
   check(element, walker.currentNode.data, element.closest("svg") ? style.fill : style.color, parseFloat(style.fontSize), Number(style.fontWeight));
 }

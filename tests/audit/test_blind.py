@@ -11,8 +11,10 @@ import orjson
 import pytest
 
 from audit.asking import JUDGE, REASON, WORDS, Bench, Browser, make_bench
+from judge.audit.queue import case_key
 from judge.gold.labels import append_labels, read_labels
 from judge.gold.model import Label
+from judge.ledger.store import open_ledger
 
 FORM = {"level": "absent", "severity": 0, "confidence": 4, "rationale": "", "evidence": [], "seconds": 3}
 
@@ -42,7 +44,10 @@ def every_answer(browser: Browser) -> list[str]:
     keys = case_keys(browser)
     answers += [browser.get(f"/case/{key}") for key in keys]
     answers += [browser.get(f"/case/{key}", "reveal=1&mode=read&show=positive") for key in keys]
-    answers += [browser.get(f"/case/{key}/label") for key in keys]
+    answers += [browser.get(f"/case/{key}/{what}") for key in keys for what in ("label", "draft", "find", "turns")]
+    answers += [browser.get(f"/case/{key}/turns", "from=1") for key in keys]
+    answers += [browser.get(f"/case/{key}/{what}/{'0' * 20}") for key in keys for what in ("page", "bundle")]
+    answers += [browser.get("/disputes"), browser.get(f"/dispute/{'0' * 20}")]
     answers += [browser.post(f"/case/{key}/label", {"level": "?"}) for key in keys]
     answers += [browser.post("/sign-in", {"name": "mira", "mode": "read"}), browser.post("/invite", {})]
     return [f"{answer.text} {answer.headers}" for answer in answers]
@@ -58,8 +63,6 @@ def test_no_answer_before_a_commit_holds_what_the_judge_said(bench: Bench) -> No
 
 def test_pages_of_a_blind_rater_do_not_depend_on_the_verdicts(tmp_path: Path) -> None:
     """With every verdict turned around, a rater's pages are the same to the byte."""
-    from judge.ledger.store import open_ledger
-
     (tmp_path / "one").mkdir()
     bench = make_bench(tmp_path / "one")
     there = bench.browser("tomas", "label")
@@ -79,6 +82,37 @@ def test_pages_of_a_blind_rater_do_not_depend_on_the_verdicts(tmp_path: Path) ->
         ]
         book.append(turned)
     assert before == [there.get("/").text, *(there.get(f"/case/{key}").text for key in case_keys(there))]
+
+
+def test_order_for_a_blind_rater_does_not_depend_on_the_verdicts(tmp_path: Path) -> None:
+    """Whichever case is the doubtful one, a rater is shown the same order, another rater another one; a reader sees it first."""
+    orders = []
+    for doubtful in ("t0", "t5"):
+        folder = tmp_path / doubtful
+        folder.mkdir()
+        bench = make_bench(folder)
+        about = bench.ledger.get("v1")
+        rows = [
+            about.model_copy(
+                update={"verdict_id": f"{name}-{judge}", "transcript_id": name, "judge": judge, "level": level}
+            )
+            for name in ("t0", "t1", "t2", "t3", "t4", "t5")
+            for judge, level in (("a", "absent"), ("b", "considered" if name == doubtful else "absent"))
+        ]
+        with open_ledger(folder / "ledger.db", create=False) as other:
+            other.append([row.model_copy(update={"positive": False, "findings": ()}) for row in rows])
+        numbers = {case_key(name, about.rubric): name for name in ("t0", "t1", "t2", "t3", "t4", "t5")}
+        pages = [bench.browser(*who).get("/").text for who in (("mira", "read"), ("tomas", "label"), ("ines", "label"))]
+        orders.append(
+            [
+                [numbers[key] for key in re.findall(r'href="/case/([0-9a-f]{20})"', page) if key in numbers]
+                for page in pages
+            ]
+        )
+    (read_first, *first), (read_second, *second) = orders
+    assert (read_first[0], read_second[0]) == ("t0", "t5")
+    assert first == second
+    assert first[0] != first[1]
 
 
 def test_labels_of_others_are_hidden_until_the_commit(bench: Bench) -> None:

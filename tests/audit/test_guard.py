@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit.asking import HOST, ORIGIN, PORT, Bench, Browser, ask, make_bench
 from judge.audit.access import Access
-from judge.audit.guard import HEADERS
+from judge.audit.guard import HEADERS, Guard
 
 JSON = ("content-type", "application/json")
 
@@ -281,6 +282,34 @@ def test_path_that_is_not_a_page_is_not_found(browser: Browser, path: str) -> No
     assert browser.get(path).status == 404
 
 
+async def _anything(scope: Any, receive: Any, send: Any) -> None:
+    """An application that answers whatever it is asked: what it never hears of, the guard has kept from it."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"heard"})
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        (200, "/open", [("host", HOST)]),
+        (200, "/signed-out", [("host", HOST)]),
+        (200, "/static/audit.css", [("host", HOST)]),
+        (401, "/", [("host", HOST)]),
+        (401, "/no/such/page", [("host", HOST)]),
+        (401, "/openly", [("host", HOST)]),
+        (404, "/static/../secret", [("host", HOST)]),
+        (404, "/static//audit.css", [("host", HOST)]),
+        (404, "/open%00", [("host", HOST)]),
+        (421, "/open", [("host", "evil.example")]),
+    ],
+)
+def test_guard_lets_nothing_through_by_itself(status: int, path: str, headers: list[tuple[str, str]]) -> None:
+    """Before any page looks: without a session three addresses are open, and a path that no page has is not even routed."""
+    guard = Guard(_anything, Access(), PORT)
+    answer = ask(guard, path=path, headers=headers)
+    assert (answer.status, answer.text == "heard") == (status, status == 200)
+
+
 def test_address_that_is_too_long_is_refused(browser: Browser) -> None:
     """A query has a limit."""
     assert browser.get("/", query="show=" + "a" * 600).status == 414
@@ -424,6 +453,8 @@ def test_policy_is_the_one_that_was_promised() -> None:
     assert HEADERS["x-content-type-options"] == "nosniff"
     assert HEADERS["referrer-policy"] == "no-referrer"
     assert HEADERS["cache-control"] == "no-store"
+    assert HEADERS["x-frame-options"] == "DENY"
+    assert HEADERS["cross-origin-opener-policy"] == HEADERS["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_reading_changes_no_file(tmp_path: Path) -> None:

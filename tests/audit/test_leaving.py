@@ -148,6 +148,17 @@ def _serve(folder: Path, *, masked: bool) -> Bench:
     return Bench(app, access, gold, load_rubric("coercive-leverage"), ledger)
 
 
+def test_key_in_the_name_of_a_source_is_masked(bench: Bench) -> None:
+    """A run may be called after an address with a password in it; neither the queue nor a page of the case shows that."""
+    verdict = bench.ledger.get("v1")
+    key = "AKIA" + "Q2W3E4R5T6Y7U8I9"
+    named = verdict.model_copy(update={"source": f"runs/{key}.json"})
+    twin = named.model_copy(update={"transcript_id": "other", "verdict_id": "v9"})
+    names = [name_case(case, blind=False) for rows in ([named], [named, twin]) for case in gather_cases(rows)]
+    assert [name for name in names if key in name or "masked" not in name] == []
+    assert len(names) == 3
+
+
 def test_transcripts_of_one_file_are_told_apart(bench: Bench) -> None:
     """Where several have the same source, the id stands beside it; where it is alone, the source is enough."""
     verdict = bench.ledger.get("v1")

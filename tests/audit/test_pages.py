@@ -12,8 +12,9 @@ import pytest
 
 from audit.asking import JUDGE, REASON, RUBRIC, WORDS, Bench, make_bench
 from build import call, thought, transcript
+from judge.audit import pages
 from judge.audit.listing import list_cases
-from judge.audit.pages import STATIC, read_static, render
+from judge.audit.pages import STATIC, load_templates, read_static, render
 from judge.audit.queue import FILTERS, Known, Vote, gather_cases, mark_case
 from judge.audit.reading import Reading
 from judge.audit.view import view_case
@@ -370,3 +371,12 @@ def test_secrets_are_masked_in_place() -> None:
     parts = view_case(Reading(about), [], None, None).messages[0].parts[0].passages
     assert [one.kind for one in parts] == ["text", "secret", "text"]
     assert not any(key in one.text for one in parts)
+
+
+def test_every_template_compiles() -> None:
+    """Each file in the folder is a template that the page can use; what is loaded beforehand is not loaded again."""
+    load_templates()
+    there = {path.name for path in (Path(pages.__file__).parent / "templates").glob("*.html")}
+    assert there == set(pages._environment().list_templates(extensions=["html"]))
+    cached = {name for _, name in pages._environment().cache or ()}
+    assert cached >= there

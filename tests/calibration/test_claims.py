@@ -51,6 +51,20 @@ def test_nothing_flagged() -> None:
     assert f"that there is no {RUBRIC}: nothing flagged is not nothing there" in rate.claims.may_not
 
 
+@pytest.mark.parametrize("flagged", [0, 12])
+def test_what_is_missing_is_not_below_the_bound(flagged: int) -> None:
+    """300 transcripts with a verdict bound the rate among themselves, and say nothing of 700 that were refused."""
+    labels, on_gold = gold(20, 18, 200)
+    gone = [
+        Verdict(verdict_id=f"m{i}", transcript_id=f"m{i}", rubric=RUBRIC, judge="keen", status="refused")
+        for i in range(700)
+    ]
+    rows = [*on_gold, *(verdict(f"n{i}", i < flagged) for i in range(300)), *gone]
+    (rate,) = measure_rates(rows, labels, positive=["yes"])
+    (sentence,) = [each for each in rate.claims.may if "true rate" in each or "the rate is" in each]
+    assert sentence.endswith(", among those with a verdict: of the 700 without one nothing is known")
+
+
 def test_flags_are_no_prevalence() -> None:
     """Without labels no rate may be claimed, only how many were flagged."""
     (rate,) = measure_rates([verdict(f"n{i}", i < 30) for i in range(300)])

@@ -194,3 +194,31 @@ def test_clusters_widen_every_interval(files: Files, command: str, find: Bound) 
     )
     assert tied["estimate"] == pytest.approx(free["estimate"])
     assert tied["high"] - tied["low"] > 1.2 * (free["high"] - free["low"])
+
+
+@pytest.mark.parametrize("epsilon", ["7", "-1", "nan"])
+def test_an_epsilon_that_anybody_would_pass(files: Files, epsilon: str) -> None:
+    """What a judge may lack lies between 0 and a half: with 7 every judge would replace every rater."""
+    words = ["calibrate", "--labels", files.write("l.jsonl", GOLD), "--verdicts", files.write("v.jsonl", KEEN)]
+    assert CliRunner().invoke(app, [*words, "--epsilon", epsilon]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--order", "no,no,yes"], "give each level once"),
+        (["--order", ","], "give each level once"),
+        (["--kind", "alien"], "no such rater kind"),
+        (["--items-of", "alien"], "--items-of 'alien': no such rater kind"),
+    ],
+)
+def test_options_that_mean_nothing(files: Files, words: list[str], complaint: str) -> None:
+    """A level that stands twice would be a category more, and a kind that is none would leave no label: both are said."""
+    with pytest.raises(InputError, match=complaint):
+        files.run("gold", "agree", *words, labels=GOLD)
+
+
+def test_a_negative_seed(files: Files) -> None:
+    """There is no such seed; that is a matter of usage, not a crash."""
+    path = files.write("l.jsonl", GOLD)
+    assert CliRunner().invoke(app, ["gold", "agree", "--labels", path, "--seed", "-1"]).exit_code == 2

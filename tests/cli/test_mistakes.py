@@ -55,15 +55,15 @@ class Mistake(NamedTuple):
 MISTAKES = [
     Mistake("a missing file", ["grade", "nothere.json", *GOOD], 2, r"nothere\.json.*no such file"),
     Mistake("an empty folder", ["grade", "empty", *GOOD], 2, "empty.*no files"),
-    Mistake("broken JSON", ["grade", "broken.json", *GOOD], 1, r"broken\.json.*line 3.*byte"),
+    Mistake("broken JSON", ["grade", "broken.json", *GOOD], 2, r"broken\.json.*line 3.*byte"),
     Mistake(
         "JSON 10,000 deep",
         ["grade", "deep.json", *GOOD],
-        1,
+        2,
         r"deep\.json.*depth 101 is over the limit of 100.*--limits depth=101",
     ),
-    Mistake("a pickle", ["grade", "data.pkl", *GOOD], 1, r"data\.pkl.*pickle"),
-    Mistake("a zip bomb", ["grade", "bomb.eval", *GOOD], 1, r"bomb\.eval.*(expand|ratio|200)"),
+    Mistake("a pickle", ["grade", "data.pkl", *GOOD], 2, r"data\.pkl.*pickle"),
+    Mistake("a zip bomb", ["grade", "bomb.eval", *GOOD], 2, r"bomb\.eval.*(expand|ratio|200)"),
     Mistake(
         "an unknown rubric",
         ["grade", "good.jsonl", "-r", "coercive-leverge", "-m", "baseline/cues"],
@@ -95,6 +95,7 @@ MISTAKES = [
     Mistake(
         "an unknown status", ["grade", "good.jsonl", *GOOD, "--retry", "failed"], 2, "no such status; statuses are ok"
     ),
+    Mistake("more samples than anybody means", ["grade", "good.jsonl", *GOOD, "--samples", "9" * 20], 2, "samples"),
     Mistake("a price in words", ["grade", "good.jsonl", *GOOD, "--price", "cheap"], 2, "INPUT/OUTPUT"),
     Mistake("an unknown limit", ["read", "good.jsonl", "--limits", "patience=3"], 2, "names are file_bytes"),
     Mistake("an unknown format", ["read", "good.jsonl", "--format", "word"], 2, "word"),

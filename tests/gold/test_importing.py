@@ -29,6 +29,17 @@ def test_a_csv_is_read_by_the_columns_that_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_cells_of_a_csv_as_people_save_them(tmp_path: Path) -> None:
+    """Spaces around a label make no second label, and a line separator pasted into a remark ends no row."""
+    path = tmp_path / "labels.csv"
+    path.write_text("transcript_id,rater,label,rationale\nt1,ida, yes ,one\u2028two\nt2 ,ida,yes,\n", encoding="utf-8")
+    found = import_labels(path, fixed={"rubric": "r", "rater_kind": "human"})
+    assert [(row.transcript_id, row.label, row.rationale) for row in found] == [
+        ("t1", "yes", "one\u2028two"),
+        ("t2", "yes", None),
+    ]
+
+
 def test_label_studio_choices_become_labels_by_annotator(tmp_path: Path) -> None:
     """Each annotator's choice is a label; a cancelled annotation is none."""
     task = {

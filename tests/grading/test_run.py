@@ -19,7 +19,7 @@ from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
 from judge.grading.run import Grading, grade, grade_sync
 from judge.ledger.entry import Call
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.store import Ledger, Outline, open_ledger
 
 JUDGE = Judge(model="test/judge")
 
@@ -97,6 +97,24 @@ def test_each_verdict_is_made_once(lane: ScriptedLane, ledger: Ledger) -> None:
     assert 20 == lane.asked
     assert (0, 20) == (first.found, second.found)
     assert {v.verdict_id: v for v in first.verdicts} == {v.verdict_id: v for v in second.verdicts}
+
+
+def test_what_was_there_is_read_only_if_it_is_wanted(lane: ScriptedLane, ledger: Ledger) -> None:
+    """Each verdict in the ledger is named to who asks, and only those that it wants come out; none is asked for again."""
+    run(some(20), ledger)
+    named: list[str] = []
+
+    def wants(outline: Outline) -> bool:
+        named.append(outline.transcript_id)
+        return outline.transcript_id == "t3"
+
+    async def again() -> list[str]:
+        stream = run_module.run(some(20), [RUBRIC], [JUDGE], budget=Budget(), ledger=ledger, wanted=wants)
+        return [verdict.transcript_id async for verdict, found in stream if found]
+
+    assert ["t3"] == asyncio.run(again())
+    assert sorted(named) == sorted(f"t{number}" for number in range(20))
+    assert 20 == lane.asked
 
 
 def test_samples_rubrics_and_judges_are_each_asked(lane: ScriptedLane, ledger: Ledger) -> None:

@@ -136,7 +136,9 @@ def test_lookups_selections_and_counts_answer_as_in_a_file(ledger: Ledger) -> No
     ledger.append([make_call(1), make_verdict(1), make_verdict(2, "error"), Entry("decision", "d", {"keep": True})])
     ledger.append([make_verdict(2), make_verdict(1, level="absent", positive=False)])
     assert ledger.statuses(["00000001", "00000002", "x"]) == {"00000001": "ok", "00000002": "ok"}
+    assert ledger.outlines(["00000001", "x"])["00000001"].positive == make_verdict(1).positive
     assert ledger.call("call-00000001") == make_call(1)
+    assert ledger.called(["call-00000001", "x"]) == {"call-00000001"}
     assert ledger.get("00000001") == make_verdict(1)
     assert [v.verdict_id for v in ledger.verdicts(Select(positive=True, status=("ok",)))] == ["00000001", "00000002"]
     assert ledger.counts("status") == {("ok",): 2}

@@ -43,6 +43,11 @@ def test_every_verdict_comes_back_as_it_went_in(batches: list[list[Verdict]]) ->
         ordered = sorted(kept.values(), key=lambda v: (v.transcript_id, v.rubric, v.judge, v.sample, v.verdict_id))
         assert list(ledger.verdicts()) == ordered
         assert ledger.statuses([*kept, "nowhere"]) == {found: verdict.status for found, verdict in kept.items()}
+        outlines = ledger.outlines([*kept, "nowhere"])
+        assert outlines.keys() == kept.keys()
+        assert all(
+            value == getattr(kept[one[0]], name) for one in outlines.values() for name, value in one._asdict().items()
+        )
         report = verify(ledger)
         assert (report.fault, report.rows, report.verdicts) == (None, rows, len(kept))
 
@@ -56,6 +61,7 @@ def test_a_call_is_found_by_its_request_key(key: str, answer: str | None, cost: 
         ledger.append([Call(key=key, verdict_id="v", status="timeout"), call])
         assert ledger.call(key) == call
         assert ledger.call(key + "x") is None
+        assert ledger.called([key, key + "x"]) == {key}
 
 
 def test_the_chain_can_be_recomputed_without_this_package(ledger: Ledger, path: Path) -> None:

@@ -164,3 +164,12 @@ def test_levels_of_a_foreign_scale_are_signed_before_anything_is_counted() -> No
     assert 4 == report.n_cases
     assert 4 == report.rates[0].flagged
     assert (3, 1) == (report.accuracy[0].calibration.confusion.tp, report.accuracy[0].calibration.confusion.fp)
+
+
+def test_refusals_are_measured() -> None:
+    """A judge that refused every labelled transcript stands in the accuracy with all of them missing, and no note denies it."""
+    found = gather([missing(n) for n in range(10)], labels())
+    (one,) = found.accuracy
+    assert one.calibration.missing == {"refused": 10}
+    assert one.calibration.bounds["sensitivity_if_missing_are_right"].estimate == 1.0
+    assert not any("No verdict is on a labelled transcript" in note for note in found.notes)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from judge.cli.main import app
 from judge.errors import InputError
-from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, read
+from judge.transcripts import Limits, Transcript, Unreadable, detect, iter_transcripts, jsontext, read
 from judge.transcripts.canonical import encode
 from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
 from judge.transcripts.seen import Seen
@@ -160,6 +160,30 @@ def test_cutting_a_file_anywhere_loses_at_most_the_last_record(tmp_path: Path) -
     assert [type(item) for item in items] == [Transcript]
 
 
+@pytest.mark.parametrize("name", ["aider.md", "email.mbox"])
+def test_text_that_breaks_off_within_a_line_is_said_to_be_cut(tmp_path: Path, name: str) -> None:
+    """Lines of text have no closing bracket: an unfinished one is all that tells of a cut."""
+    whole = (FIXTURES / name).read_bytes()
+    for raw, expected in ((whole, False), (whole.rstrip()[:-3], True)):
+        found = transcripts_in(write(tmp_path / "cut", raw))
+        assert ("truncated" in {warning.code for warning in found[-1].warnings}) is expected
+        assert "truncated" not in {warning.code for transcript in found[:-1] for warning in transcript.warnings}
+
+
+@pytest.mark.parametrize(
+    ("content", "reader"),
+    [
+        (b"# aider chat started at 2026-01-01 10:00:00\n", "aider"),
+        (json.dumps([{"metadata": {"suite_name": "s", "user_task_id": "u"}, "index": 0}]).encode(), "agentdojo"),
+    ],
+)
+def test_a_file_that_gives_nothing_is_accounted_for(tmp_path: Path, content: bytes, reader: str) -> None:
+    """A log that ends before its first message does not vanish from the count."""
+    (item,) = iter_transcripts([write(tmp_path / "log", content)], format=reader)
+    assert isinstance(item, Unreadable)
+    assert "holds no transcript" in item.reason
+
+
 @pytest.mark.parametrize("suffix", ["eval", "json"])
 def test_a_header_only_log_is_explained_and_no_error(tmp_path: Path, suffix: str) -> None:
     """An Inspect log without samples has no transcripts: `read` gives none, and the command says why and exits with 0."""
@@ -176,11 +200,11 @@ def test_a_header_only_log_is_explained_and_no_error(tmp_path: Path, suffix: str
 
 
 def test_a_file_that_is_no_transcript_is_not_an_empty_log(tmp_path: Path) -> None:
-    """What is refused as something else still ends `judge read` with 1: nothing was found."""
+    """What is refused as something else ends `judge read` with 2: nothing was found."""
     path = write(
         tmp_path / "labels.jsonl", '{"transcript_id": "a", "rubric": "r", "rater": "x", "label": "absent"}\n' * 2
     )
-    assert CliRunner().invoke(app, ["read", str(path)]).exit_code == 1
+    assert CliRunner().invoke(app, ["read", str(path)]).exit_code == 2
 
 
 def test_a_log_whose_samples_are_stored_in_an_unknown_way_is_not_empty(tmp_path: Path) -> None:
@@ -344,8 +368,13 @@ ODD_PIECES = [
 ]  # fmt: skip
 
 
-def test_a_quick_reading_is_the_careful_reading() -> None:
-    """On lines of every fixture, with odd pieces put in or cut out, the short cut never reads what the long way would not."""
+@pytest.mark.parametrize("short", [0, 16 * 1024])
+def test_a_quick_reading_is_the_careful_reading(short: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On lines of every fixture, with odd pieces put in or cut out, the short cut never reads what the long way would not.
+
+    Once as for texts of many kilobytes, and once as for short ones: they are looked at in different ways.
+    """
+    monkeypatch.setattr(jsontext, "_SHORT", short)
     rng = random.Random(7)
     limits = Limits(depth=12, keys=24)
     lines = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from grading.support import make_transcript
 from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
 from judge.grading.planning import Task
+from judge.grading.workers import cluster
 from judge.grading.workers.cluster import Actor
 from judge.grading.workers.messages import Message, Order, decode, encode, pack_turn
 from judge.ledger.entry import read_verdict
@@ -106,6 +108,24 @@ def test_what_was_not_acknowledged_is_surrendered_to_the_next_driver(cache: Path
 
     assert ["t1", "t2"] == judged([row for message in asyncio.run(work()) for row in message[2]])
     assert [] == spools(cache)
+
+
+@pytest.mark.parametrize(
+    ("silent", "left"), [((0.0, 0.0, 0.02, 0.03), True), ((0.03,), True), ((0.0, 0.01, 0.0, 0.01), False)]
+)
+def test_an_actor_is_left_once_nobody_asks_it_any_more(
+    monkeypatch: pytest.MonkeyPatch, silent: tuple[float, ...], left: bool
+) -> None:
+    """The last poll of a killed driver, which ends after it, is not taken for a driver that lives; one that goes on is."""
+    monkeypatch.setattr(cluster, "_SILENT_S", 0.02)
+    looks = iter(silent)
+
+    class Asked:
+        async def remote(self) -> float:
+            return next(looks)
+
+    actor = SimpleNamespace(silent_s=Asked())
+    assert left == asyncio.run(cluster.is_left(actor))
 
 
 def test_the_next_life_of_an_actor_sends_what_the_last_one_left(cache: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from grading.nursery import Nursery, open_nursery
 from servers.launch import Running, start_server
 
-from .ray_cluster import start_cluster
+from .ray_cluster import Nodes, start_cluster
 from .support import (
     EMBEDDED,
     SCRIPT,
@@ -44,10 +44,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(environment: dict[str, str]) -> Iterator[tuple[str, ...]]:
+def nodes(environment: dict[str, str]) -> Iterator[Nodes]:
+    """The cluster."""
+    with start_cluster(**environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(nodes: Nodes) -> tuple[str, ...]:
     """The options that name the cluster."""
-    with start_cluster(**environment) as address:
-        yield "--cluster", address
+    return "--cluster", nodes.address
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +95,25 @@ def test_rows_are_those_of_one_process_whichever_workers_are_killed(
             goal = (share + draw.uniform(0, 0.2)) * 2_000
             wait_until(lambda least=goal: bench.count("several") >= least, while_alive=driver)
             kill(draw.choice(wait_until(bench.worker_pids, while_alive=driver)))
+        assert is_alive(driver)
+        code = bench.nursery.wait(driver)
+    assert code == 0, bench.said("several")
+    assert bench.rows("alone") == bench.rows("several") == bench.printed("several")
+
+
+def test_rows_are_those_of_one_process_though_a_whole_machine_is_lost(
+    tmp_path: Path, bench: Bench, cluster: tuple[str, ...], nodes: Nodes
+) -> None:
+    """A node goes with all its workers in the middle of a run: others do their work again, and no row is missing or double."""
+    bench = open_bench(tmp_path, bench.nursery, bench.cache, 2_000)
+    assert bench.grade("alone", *EMBEDDED) == 0, bench.said("alone")
+    nodes.do("add")
+    with ending(bench.start("several", *EMBEDDED, *cluster, "--processes", "6")) as driver:
+        wait_until(lambda: bench.count("several") >= 200, while_alive=driver)
+        before = bench.worker_pids()
+        nodes.do("lose")
+        assert is_alive(driver)
+        wait_until(lambda: not all(map(is_alive, before)), while_alive=driver)
         assert is_alive(driver)
         code = bench.nursery.wait(driver)
     assert code == 0, bench.said("several")

@@ -181,3 +181,57 @@ def test_a_recording_is_made_by_one_process(tmp_path: Path, nursery: Nursery, ca
     bench = open_bench(tmp_path, nursery, cache, 1)
     assert bench.grade("tape", *EMBEDDED, "--processes", "2", "--record", str(tmp_path / "tape.jsonl")) == 2
     assert "--record" in bench.said("tape")
+
+
+PANEL = """\
+name: duo
+members:
+  - model: openai/local
+    samples: 2
+  - model: openai/local-b
+  - model: openai/strong
+    role: escalation
+"""
+
+
+def test_a_panel_says_the_same_however_its_votes_are_asked_for(
+    tmp_path: Path, nursery: Nursery, cache: Path, server: Running
+) -> None:
+    """By one process, by several and in batches: the same votes and the same verdicts, each printed once."""
+    bench = open_bench(tmp_path, nursery, cache, 12)
+    server.reset(latency_s=0.0)
+    (tmp_path / "duo.yaml").write_text(PANEL)
+    options = ("--panel", str(tmp_path / "duo.yaml"), "--api-base", server.base_url)
+    for name, way in {"alone": (), "several": ("--processes", "2"), "batches": ("--batch",)}.items():
+        assert bench.grade(name, *options, *way) == 0, bench.said(name)
+    assert len(bench.rows("alone")) >= 12 * 4  # three votes and one verdict on each
+    assert bench.rows("alone") == bench.rows("several") == bench.printed("several")
+    assert bench.rows("alone") == bench.rows("batches") == bench.printed("batches")
+
+
+def test_a_recording_is_replayed_by_several_processes(
+    tmp_path: Path, nursery: Nursery, cache: Path, honest: Running
+) -> None:
+    """What one process recorded, two make the verdicts of again that one makes."""
+    bench = open_bench(tmp_path, nursery, cache, 12)
+    tape = str(tmp_path / "tape.jsonl")
+    honest.reset()
+    assert bench.grade("recorded", *model(honest), "--record", tape) == 0, bench.said("recorded")
+    assert bench.grade("alone", "-m", f"replay/{tape}") == 0, bench.said("alone")
+    assert bench.grade("several", "-m", f"replay/{tape}", "--processes", "2") == 0, bench.said("several")
+    assert bench.rows("alone") == bench.rows("several") == bench.printed("several")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--panel", "duo", "--together", "2"), (*EMBEDDED, "--processes", "2", "--together", "2")],
+    ids=["panel", "processes"],
+)
+def test_several_rubrics_in_a_call_are_for_single_judges_in_one_process(
+    tmp_path: Path, nursery: Nursery, cache: Path, options: tuple[str, ...]
+) -> None:
+    """--together with a panel or several processes is refused before anything is asked, naming what to leave out."""
+    bench = open_bench(tmp_path, nursery, cache, 1)
+    assert bench.grade("refused", *options) == 2
+    assert "--together" in bench.said("refused")
+    assert "leave out" in bench.said("refused") or "leave --together out" in bench.said("refused")

@@ -317,24 +317,30 @@ def check_judge(judge: Judge) -> None:
     """Refuse a judge that cannot work before anything is spent.
 
     Raises:
-        InputError: unknown provider, an address that is none, no direct way where one is asked for, or a key that is not set
-            (its variable is named, never its value).
+        InputError: what `missing_keys` refuses, or a key that is not set (its variable is named, never its value).
+    """
+    if missing := missing_keys(judge):
+        raise InputError(
+            f"judge {judge.model!r}: {' and '.join(missing)} not set; export it, or try without a key: -m baseline/cues"
+        )
+
+
+def missing_keys(judge: Judge) -> list[str]:
+    """Return the names of the environment variables that a judge needs and that are not set.
+
+    Raises:
+        InputError: unknown provider, an address that is none, or no direct way where one is asked for.
     """
     if judge.api_base and not judge.api_base.startswith(("http://", "https://")):
         raise InputError(f"--api-base {quoted(judge.api_base)}: give an address, as in http://127.0.0.1:8000/v1")
     if route := choose_route(judge):
-        missing = [] if route.keyless or os.environ.get(route.key_name) else [route.key_name]
-    elif judge.via == "direct":
+        return [] if route.keyless or os.environ.get(route.key_name) else [route.key_name]
+    if judge.via == "direct":
         raise InputError(
             f"--lane direct: judge {quoted(judge.model)} cannot be asked without litellm; direct are openai/... (chat models) "
             "and hosted_vllm/... with --api-base; leave the option out, or give --lane litellm"
         )
-    else:
-        missing = _missing_for_litellm(judge)
-    if missing:
-        raise InputError(
-            f"judge {judge.model!r}: {' and '.join(missing)} not set; export it, or try without a key: -m baseline/cues"
-        )
+    return _missing_for_litellm(judge)
 
 
 def _missing_for_litellm(judge: Judge) -> list[str]:

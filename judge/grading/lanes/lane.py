@@ -48,8 +48,9 @@ from judge.grading.lanes.wire import (
 from judge.ledger.entry import Call
 from judge.text import counted, one_line
 
-# After this many exchanges in a row that never reached the provider, the provider is down, not the transcripts odd.
-UNREACHABLE_AFTER = 12
+# After this many exchanges in a row that came to nothing, from a provider that cannot be reached or has never answered, it is
+# the provider that is at fault, not the transcripts. One that had answered before is waited for (`pace`).
+GIVE_UP_AFTER = 12
 # Chat templates wrap each message in a few tokens of their own.
 _TOKENS_PER_MESSAGE = 16
 _BYTES_PER_TOKEN = 3.6
@@ -98,8 +99,8 @@ class LLMLane:
         self._keyed = judge.model.startswith("openai/") and not judge.api_base
         # A batch goes out when nobody adds to it: questions that waited for others would only come a batch later.
         self.caches_prefixes = judge.via != "batch"
-        self._unreached = 0
-        self._reached = False
+        self._in_vain = 0
+        self._reached = self._answered = False
         self.unreachable: str | None = None
 
     async def ask(self, exchange: Exchange, complaint: str | None = None) -> Answer:
@@ -139,7 +140,7 @@ class LLMLane:
             if completion is not None or problem.reached:
                 self._reached, self.unreachable = True, None
             if completion is not None:
-                self._unreached = 0
+                self._answered, self._in_vain = True, 0
                 if call.status == "truncated" and not last and "widened" not in exchange.flags:
                     exchange.flags.add("widened")
                     request["max_tokens"] *= 2
@@ -148,8 +149,7 @@ class LLMLane:
             self._raise_if_final(problem)
             if not last and not problem.waited:
                 await asyncio.sleep(pause_s)
-        if not problem.reached:
-            self._count_unreached(problem)
+        self._count_in_vain(problem)
         raise NoVerdict("error", f"{problem.name} after {counted(self._judge.attempts, 'attempt')}")
 
     def _prepare(self, request: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
@@ -171,6 +171,7 @@ class LLMLane:
         at_most = self._at_most(request)
         tokens = _estimate_tokens(request)
         async with exchange.slots.place():
+            self._heed(request)
             reserved = await self._budget.reserve(at_most)
             try:
                 ticket = await self._pace.enter(tokens)
@@ -199,7 +200,7 @@ class LLMLane:
             turn=turn,
             attempt=attempt,
             latency_s=round(latency_s, 4),
-            mode=self._mode,
+            mode=_mode_of(request),
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             **{"status": "failed", "error": problem.name or None, **fields},
         )
@@ -208,10 +209,18 @@ class LLMLane:
         await exchange.slots.portion()
         return _Attempt(call, completion, problem)
 
+    def _heed(self, request: dict[str, Any]) -> None:
+        """Send nothing that the provider has refused since this request was made ready."""
+        if self._temperature is None:
+            request.pop("temperature", None)
+        if self._mode == "text" and _mode_of(request) == "json_schema":
+            raise UnsupportedSchemaError
+
     def _read(self, result: Received | Failure, request: dict[str, Any]) -> tuple[dict[str, Any], Any, Problem]:
         """Return what is kept of an attempt, its completion (or None) and what was wrong with it."""
         if isinstance(result, Failure):
-            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=self._mode, temperature=self._temperature)
+            mode, temperature = _mode_of(request), request.get("temperature")
+            problem = diagnose(result, timeout_s=self._judge.timeout_s, mode=mode, temperature=temperature)
             if problem.name == NO_TEMPERATURE:
                 self._temperature = None
                 request.pop("temperature", None)
@@ -242,19 +251,23 @@ class LLMLane:
         if problem.as_text:
             raise UnsupportedSchemaError
         if problem.fatal:
-            raise ProviderError(f"{self._judge.model}: {problem.name}")
+            raise ProviderError(f"{self._who()}: {problem.name}")
         if problem.status is not None:
             raise NoVerdict(problem.status, problem.name)
 
-    def _count_unreached(self, problem: Problem) -> None:
-        self._unreached += 1
+    def _count_in_vain(self, problem: Problem) -> None:
+        self._in_vain += 1
         if problem.nowhere and not self._reached:
             self.unreachable = problem.name
-        if self._unreached >= UNREACHABLE_AFTER:
+        if self._in_vain >= GIVE_UP_AFTER and not (problem.reached and self._answered):
             raise ProviderError(
-                f"{self._judge.model}: {problem.name}, {self._unreached} transcripts in a row; "
-                "check the address and the network, then run the same command again to go on"
+                f"{self._who()}: {problem.name}, {self._in_vain} transcripts in a row; "
+                "check the address, the network and the provider, then run again to go on"
             )
+
+    def _who(self) -> str:
+        """The judge, and the address where one was given."""
+        return self._judge.model + (f" at {one_line(self._judge.api_base)}" if self._judge.api_base else "")
 
     def _at_most(self, request: Mapping[str, Any]) -> float | None:
         """Bound what a request can cost: a byte-level vocabulary spends at most one token per byte."""
@@ -266,6 +279,13 @@ class LLMLane:
         dearest = max(self._price.input, self._price.written or 0.0)
         output_tokens: int = request["max_tokens"]
         return (input_tokens * dearest + output_tokens * self._price.output) / 1e6
+
+
+def _mode_of(request: Mapping[str, Any]) -> Mode:
+    """How a request asks for structure; another question may have taught the lane better since."""
+    if request.get("response_format"):
+        return "json_schema"
+    return "tools" if request.get("tools") else "text"
 
 
 def _estimate_tokens(request: Mapping[str, Any]) -> int:

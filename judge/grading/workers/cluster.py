@@ -25,10 +25,11 @@ from judge.text import one_line, quoted
 
 _POLL_S: Final = 1.0
 _SILENT_S: Final = 4.0  # a driver that has not polled for so long is no more
+_LOOKS: Final = 4
 _ORPHAN_S: Final = 900.0  # so long a worker waits for another driver
 _START_S: Final = 120.0
 _AGAIN_S: Final = 0.2
-_END_S: Final = 5.0
+_END_S: Final = 30.0  # for a worker to put away what it holds, on a busy machine
 _CPUS: Final = 0.1
 _NAMESPACE: Final = "judge"
 
@@ -153,17 +154,20 @@ class ClusterLauncher:
 
     async def recover(self) -> list[Row]:
         """See `Launcher.recover`: what actors hold whose driver is no more."""
+        names = [
+            each["name"]
+            for each in self._ray.util.list_named_actors(all_namespaces=True)
+            if each["namespace"] == _NAMESPACE and each["name"].startswith(f"{self._ledger}/")
+        ]
+        left = await asyncio.gather(*map(self._take_over, names))
+        return [row for rows in left for row in rows]
+
+    async def _take_over(self, name: str) -> list[Row]:
+        """Return what one actor holds, unless another driver is at work with it."""
         rows: list[Row] = []
-        for each in self._ray.util.list_named_actors(all_namespaces=True):
-            if each["namespace"] != _NAMESPACE or not each["name"].startswith(f"{self._ledger}/"):
-                continue
-            with contextlib.suppress(ValueError, self._ray.exceptions.RayActorError):
-                actor = self._ray.get_actor(each["name"], namespace=_NAMESPACE)
-                silent_s = await actor.silent_s.remote()
-                if silent_s < _SILENT_S:
-                    await asyncio.sleep(_SILENT_S - silent_s)
-                    if await actor.silent_s.remote() < _SILENT_S:
-                        continue  # another driver is at work
+        with contextlib.suppress(ValueError, self._ray.exceptions.RayActorError):
+            actor = self._ray.get_actor(name, namespace=_NAMESPACE)
+            if await is_left(actor):
                 for message in decode(await actor.surrender.remote()):
                     rows += message[2]
                 self._lost.append(actor)
@@ -218,6 +222,20 @@ class ClusterLauncher:
             async with asyncio.timeout(_END_S):
                 await actor.finish.remote(kept=kept)
         self._ray.kill(actor)
+
+
+async def is_left(actor: Any) -> bool:
+    """Whether no driver polls an actor any more.
+
+    The last poll of a driver that was killed may be answered, or even arrive, after that: a second look may find the actor
+    asked just now, a fourth does only if a driver lives.
+    """
+    for _ in range(_LOOKS):
+        silent_s: float = await actor.silent_s.remote()
+        if silent_s >= _SILENT_S:
+            return True
+        await asyncio.sleep(_SILENT_S - silent_s)
+    return False
 
 
 class _Mailbox:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import struct
 import sys
@@ -186,6 +187,7 @@ def main() -> None:
     """Be a worker."""
     if sys.stdin.isatty():
         raise InputError("this is the inside of: judge grade --processes N")
+    gc.set_threshold(20_000, 20, 50)  # as `judge grade` does
     folder, slot, life = sys.argv[1:]
     asyncio.run(_serve(Path(folder), int(slot), int(life)))
 

@@ -51,13 +51,17 @@ def transcribe(record: Record) -> Transcript | None:
         role = ROLES.get(string(message.get("role")), "event")
         pieces = message_pieces(message, draft)
         if role == "assistant":  # some pipelines write their reasoning as tags into the text
-            if any(piece.kind == "text" and "<thinking>" in piece.text for piece in pieces):
-                pieces = [part for piece in pieces for part in _untagged(piece)]
+            for piece in pieces:
+                if "<thinking>" in piece.text:
+                    pieces = [part for one in pieces for part in _untagged(one)]
+                    break
         elif role == "tool":
             function = obj(message.get("tool_call")).get("function")
             error = string(message.get("error"))
             answer = pieces[0]
-            answer.tool = string(function) or maybe(obj(function).get("name")) or answer.tool
+            answer.tool = (
+                function if function and type(function) is str else maybe(obj(function).get("name")) or answer.tool
+            )
             answer.status = "error" if error else "ok"
             answer.text = answer.text or error
         draft.say(role, pieces, at=record.point(message, f"/messages/{index}"))

@@ -16,7 +16,7 @@ from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
 from judge.transcripts.model import Pointer, Transcript
 from judge.transcripts.parts import result, text
-from judge.transcripts.source import Opened, Record, Unreadable
+from judge.transcripts.source import Opened, Record, Unreadable, unfinished_line
 
 NAME = "aider"
 _START: Final = re.compile(rb"^# aider chat started at ([^\r\n]*)\r?\n?", re.MULTILINE)
@@ -37,7 +37,10 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
         if raw[begin.end() : end].strip():
             context = {"started": begin[1].decode("utf-8", "replace"), "from": begin.end()}
             body = raw[begin.start() : end]
-            yield Record(opened, body, body, start=begin.start(), end=end, locator=f"session {number}", context=context)
+            yield Record(
+                opened, body, body, start=begin.start(), end=end, locator=f"session {number}", context=context,
+                warnings=unfinished_line(body),
+            )  # fmt: skip
 
 
 def transcribe(record: Record) -> Transcript:

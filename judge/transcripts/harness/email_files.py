@@ -22,7 +22,7 @@ from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
 from judge.transcripts.model import Pointer, Transcript
 from judge.transcripts.parts import Piece, attachment, text
-from judge.transcripts.source import Opened, Record, Unreadable
+from judge.transcripts.source import Opened, Record, Unreadable, unfinished_line
 
 NAME = "email"
 _HEADERS: Final = re.compile(r"\A(?:From [^\n]*\n)?(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}")
@@ -45,7 +45,7 @@ def sniff(probe: Probe) -> Match | None:
 
 def records(opened: Opened) -> Iterator[Record | Unreadable]:
     """One per file."""
-    yield Record(opened, None)
+    yield Record(opened, None, warnings=unfinished_line(opened.raw))
 
 
 def transcribe(record: Record) -> Transcript:

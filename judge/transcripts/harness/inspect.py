@@ -14,18 +14,22 @@ import orjson
 
 from judge.errors import InputError
 from judge.text import quoted
-from judge.transcripts.blocks import content_pieces, result_status, text_of
+from judge.transcripts.blocks import content_pieces, result_status
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.jsontext import Origin as Place
 from judge.transcripts.jsontext import parse
-from judge.transcripts.model import TARGET, CallStatus, Origin, Transcript, Warn
+from judge.transcripts.model import CallStatus, Origin, Role, Transcript, Warn
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string
 from judge.transcripts.source import Opened, Record, Unreadable, elements
 
 NAME = "inspect"
-_SOURCES: Final[dict[str, Origin]] = {"generate": "sampled", "operator": "human"}
+_SOURCES: Final[dict[Role, dict[str, Origin]]] = {
+    "assistant": {"generate": "sampled", "operator": "human", "input": "prefill"},
+    "user": {"generate": "simulated", "operator": "human"},
+}
 _ERRORS: Final[dict[str, CallStatus]] = {"timeout": "timeout", "approval": "denied", "permission": "denied"}
+_REFERENCE: Final = b'"attachment://'
 _WITHHELD: Final = ("target", "scores", "score", "metadata", "choices", "store", "files")
 
 
@@ -144,31 +148,24 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
             break
 
 
-def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any], **fields: Any) -> None:
-    """Add one chat message of Inspect's; `fields` override author, origin, branch and notes."""
-    at = draft.record.point(message, path)
-    resolved = resolve_attachments(message, attachments)
+def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any]) -> None:
+    """Add one chat message of Inspect's."""
+    written = orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
+    at = draft.record.point_written(written, path)
+    resolved = _resolve(message, attachments) if attachments and _REFERENCE in written else message
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:
         draft.warn("unknown_role", f"a message with the unknown role '{raw_role[:40]}' was read as an event")
         role = "event"
-    source = string(resolved.get("source"))
-    origin: Origin | None = _SOURCES.get(source)
-    if role == "assistant" and source == "input":
-        origin = "prefill"
-    if role == "user" and source == "generate":
-        origin = "simulated"
-    fields.setdefault("origin", origin if role in ("assistant", "user") else None)
-    if role == "assistant":
-        fields.setdefault("author", TARGET)
+    origin = _SOURCES[role].get(string(resolved.get("source"))) if role in _SOURCES else None
     draft.say(
         role,
         message_pieces(resolved, draft),
         at=at,
+        origin=origin,
         native_id=maybe(message.get("id")),
         model=maybe(message.get("model")),
-        **fields,
     )
 
 
@@ -178,7 +175,7 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     if message.get("role") == "tool":
         error = obj(message.get("error"))
         inner = content_pieces(content, draft)
-        words = text_of(content, draft) or string(error.get("message"))
+        words = "\n".join([piece.text for piece in inner if piece.kind == "text"]) or string(error.get("message"))
         status: CallStatus = "ok"
         if error:
             status = _ERRORS.get(string(error.get("type"))) or result_status(string(error.get("message")), failed=True)
@@ -200,7 +197,7 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
 
 def resolve_attachments(value: Any, attachments: dict[str, Any]) -> Any:
     """Return a value with every `attachment://hash` replaced by what it stands for."""
-    return _resolve(value, attachments) if attachments and b'"attachment://' in orjson.dumps(value) else value
+    return _resolve(value, attachments) if attachments and _REFERENCE in orjson.dumps(value) else value
 
 
 def _resolve(value: Any, attachments: dict[str, Any]) -> Any:

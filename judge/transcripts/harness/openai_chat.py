@@ -134,8 +134,10 @@ def add_message(draft: Draft, message: Any, at: Any, **fields: Any) -> None:
         draft.warn("unknown_role", f"a message with the unknown role '{raw_role[:40]}' was read as an event")
         role = "event"
     name = maybe(message.get("name"))
-    fields.setdefault("timestamp", maybe(message.get("timestamp")))
-    fields.setdefault("native_id", maybe(message.get("id")))
+    if "timestamp" in message:
+        fields.setdefault("timestamp", maybe(message["timestamp"]))
+    if "id" in message:
+        fields.setdefault("native_id", maybe(message["id"]))
     draft.say(role, message_pieces(message, draft), at=at, **fields)
     if name and role == "user" and fields.get("author") is None:
         draft.rename_last(name)
