@@ -29,6 +29,7 @@ import orjson
 
 from benchmarks._material import make_transcript
 from judge.grading.answer import Answer
+from judge.grading.cycles import look_less_often
 from judge.grading.judges import Judge
 from judge.grading.prompt import draw_boundary, render_prompt
 from judge.rubrics.loading import load_rubric
@@ -130,9 +131,10 @@ def _graded(judge: Judge) -> Client:
     os.environ["OPENAI_API_KEY"] = "none"
     from judge.grading.lanes import lane  # noqa: F401  its import is not part of what is measured
     from judge.grading.run import grade
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     rubric = load_rubric(RUBRIC)
+    look_less_often()  # as the command `judge grade` does
 
     async def run(transcripts: list[Transcript], concurrency: int) -> int:
         with tempfile.TemporaryDirectory() as folder, open_ledger(Path(folder) / "ledger.db") as ledger:

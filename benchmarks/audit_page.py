@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.model import Message, Part, Source, Transcript

@@ -15,10 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from judge.canonical import sha256_hex
-from judge.ledger.chain import verify
 from judge.ledger.entry import Call, encode_body, to_entry
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
+from judge.ledger.verifying import verify
 
 VERDICTS = 25_000
 BATCH = 500  # entries per transaction

@@ -24,7 +24,7 @@ from benchmarks._material import make_transcript
 from judge.grading.budget import Budget
 from judge.grading.judges import Judge
 from judge.grading.run import run
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.canonical import write
 from judge.transcripts.model import Transcript

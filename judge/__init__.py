@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from judge.grading.judges import Judge
     from judge.grading.panels.sitting import PanelGrading
     from judge.grading.run import Grading
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.ledger.verdict import Verdict
     from judge.rubrics.loading import load_rubric
     from judge.rubrics.model import Rubric
@@ -58,7 +58,7 @@ _HOMES = {
     "grade_sync": "api",
     "iter_transcripts": "transcripts.reading",
     "load_rubric": "rubrics.loading",
-    "open_ledger": "ledger.store",
+    "open_ledger": "ledger.opening",
     "rates": "api",
     "read": "transcripts.reading",
     "read_labels": "gold.labels",

@@ -284,9 +284,11 @@ def _level_figures(one: Matched, seed: int) -> dict[str, Statistic]:
     if (one.verdicts == MISSING).all() or k < 3:
         return {}
     found = acc.multiclass(one.gold, one.verdicts, k, clusters=one.clusters, seed=seed)
-    pair = np.column_stack([one.gold, one.verdicts])
+    # Items where only one of the two is known would enter chance agreement, and not what is observed beside it.
+    both = (one.gold != MISSING) & (one.verdicts != MISSING)
+    pair, groups = np.column_stack([one.gold, one.verdicts])[both], None if one.clusters is None else one.clusters[both]
     ordered = one.ratings.polarity.ordered
-    more = agr.agreement(pair, categories=list(range(k)), ordered=ordered, clusters=one.clusters, seed=seed)
+    more = agr.agreement(pair, categories=list(range(k)), ordered=ordered, clusters=groups, seed=seed)
     return found | {name: figure for name, figure in more.items() if name not in found}
 
 

@@ -116,7 +116,7 @@ def audit(
 
 def _open(where: str, *, make: bool) -> tuple[Ledger, bool]:
     """Open the ledger to append to it, or, where it cannot be written, only to read; the second says which."""
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     demo = DEMO / "ledger.db"
     if not make and where == LEDGER_FILE and not Path(where).exists() and demo.is_file():

@@ -46,7 +46,7 @@ def certify(
     from judge.calibration.opening import list_openings, log_openings, plan_opening
     from judge.calibration.protocol import load_protocol
     from judge.calibration.records import build_record, identify, match_record, take_answers, take_split
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.report.certificates import describe_certificate
     from judge.report.wrapping import tell
     from judge.text import quoted

@@ -71,7 +71,7 @@ def ledger_path(ledger: str | None, workspace: Path | None) -> str:
 
 def open_existing_ledger(ledger: str | None, workspace: Path | None) -> Ledger:
     """Open a ledger to read from it."""
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     return open_ledger(ledger_path(ledger, workspace), create=False, read_only=True)
 

@@ -60,7 +60,7 @@ def _grade_demo(ledger: Path, rubrics: Sequence[Rubric]) -> list[Verdict]:
     """Judge the transcripts that were written for the demo, those with something in them first."""
     from judge.grading.judges import parse_judge
     from judge.grading.run import grade
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.transcripts.reading import read
     from judge.workspace import packaged_data
 
@@ -81,7 +81,7 @@ def _measure(directory: Path, rubrics: Sequence[Rubric]) -> Report:
     from judge.gold.goldset import load_gold
     from judge.grading.judges import parse_judge
     from judge.grading.run import grade
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.report.gather import Origin, gather
     from judge.workspace import packaged_data
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -25,10 +24,12 @@ from judge.cli.common import (
     report_unreadable,
     say,
 )
+from judge.cli.given import finite
 from judge.cli.outcome import Outcome, print_all, summarise
 from judge.cli.panel import ask, open_panel, print_preview
 from judge.cli.progress import Follow, Reading
 from judge.errors import BudgetError, InputError
+from judge.grading.cycles import look_less_often
 from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def grade(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=2**31, help="Only the first N transcripts.")] = None,
-    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Never spend more than this.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, metavar="USD", callback=finite, help="Never spend more than this.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print calls, tokens and cost; ask nobody.")] = False,
     retry: Annotated[
         list[str] | None,
@@ -99,7 +102,8 @@ def grade(
     ] = None,
     tpm: Annotated[int | None, typer.Option(min=1, metavar="N", help="Most tokens to a provider in any 60 s.")] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=-1, max=2, help="Sampling temperature; -1 for the provider's default.")
+        float | None,
+        typer.Option(min=-1, max=2, callback=finite, help="Sampling temperature; -1 for the provider's default."),
     ] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=64, help="Longest answer, in tokens.")] = 4096,
     context: Annotated[
@@ -111,7 +115,7 @@ def grade(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for one answer.")
+        float, typer.Option(min=0.1, metavar="SECONDS", callback=finite, help="How long to wait for one answer.")
     ] = 120.0,
     attempts: Annotated[int, typer.Option(min=1, help="How often a failed request is sent in all.")] = 6,
     api_base: Annotated[str | None, typer.Option(metavar="URL", help="Address of an OpenAI-compatible server.")] = None,
@@ -136,7 +140,7 @@ def grade(
     from judge.grading.judges import parse_judge
     from judge.grading.lanes.batches import SIZE as BATCH_SIZE
     from judge.grading.lanes.batches import open_batches
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.rubrics.loading import load_rubrics
     from judge.text import counted
     from judge.workspace import resolve_workspace
@@ -175,8 +179,7 @@ def grade(
 
     from judge.grading.budget import Budget
 
-    # Transcripts come and go by the thousand and hold no cycles; looking for some takes up to a sixth of the time.
-    gc.set_threshold(20_000, 20, 50)
+    look_less_often()
 
     where = ledger_path(ledger, workspace)
     purse = Budget(budget)
@@ -321,7 +324,7 @@ def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
 @contextmanager
 def _find_verdicts(where: str, retry: Sequence[Status]) -> Iterator[Callable[[str], bool]]:
     """Give a function that says of a verdict whether the ledger, if there is one, holds it for good."""
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     if "://" not in where and not Path(where).exists():
         yield lambda _verdict_id: False

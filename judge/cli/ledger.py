@@ -50,7 +50,7 @@ def verify(
     if bundle is not None:
         _verify_bundle(bundle, expect, ledger, json=json)
         return
-    from judge.ledger.chain import verify as verify_chain
+    from judge.ledger.verifying import verify as verify_chain
     from judge.text import one_line
 
     with open_existing_ledger(ledger, workspace) as book:
@@ -119,7 +119,7 @@ def import_(
 
     from judge.errors import InputError
     from judge.ledger.importing import keep, read_rows
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
     from judge.rubrics.loading import known_ids
     from judge.text import counted, one_line
     from judge.workspace import resolve_workspace

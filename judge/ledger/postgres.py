@@ -65,7 +65,7 @@ _GUARDS: Final = (
 
 
 class PostgresLedger(Ledger):
-    """A ledger in a database schema; `judge.ledger.store.open_ledger` opens it."""
+    """A ledger in a database schema; `judge.ledger.opening.open_ledger` opens it."""
 
     def __init__(self, where: str, database: psycopg.Connection[tuple[Any, ...]], wait_s: float) -> None:
         self.where = where
@@ -77,7 +77,7 @@ class PostgresLedger(Ledger):
 
     @classmethod
     def open(cls, address: str, *, create: bool, read_only: bool, wait_s: float) -> Self:
-        """Connect, and create the ledger where allowed; see `judge.ledger.store.open_ledger`."""
+        """Connect, and create the ledger where allowed; see `judge.ledger.opening.open_ledger`."""
         try:
             import psycopg
         except ImportError:

@@ -73,7 +73,7 @@ _NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQ
 
 
 class SqliteLedger(Ledger):
-    """A ledger in one file; `judge.ledger.store.open_ledger` opens it."""
+    """A ledger in one file; `judge.ledger.opening.open_ledger` opens it."""
 
     def __init__(self, path: Path, mode: str, database: sqlite3.Connection, wait_s: float) -> None:
         self.where = one_line(str(path), _SHOWN)
@@ -86,7 +86,7 @@ class SqliteLedger(Ledger):
 
     @classmethod
     def open(cls, path: Path, *, create: bool, read_only: bool, wait_s: float) -> Self:
-        """Open or create the file; see `judge.ledger.store.open_ledger` for arguments and errors."""
+        """Open or create the file; see `judge.ledger.opening.open_ledger` for arguments and errors."""
         if path.is_dir():
             raise InputError(f"{path}: is a folder, not a ledger; name a file in it, e.g. {path / 'ledger.db'}")
         if create and not path.parent.is_dir():

@@ -2,7 +2,7 @@
 
 `Ledger` holds everything that does not depend on the database: what an append does, what queries mean. A back end
 (`judge.ledger.sqlite`, `judge.ledger.postgres`) brings connections, transactions and clean errors. Entries are never
-changed or removed; the table of latest verdicts exists for queries alone and `judge.ledger.chain.verify` recomputes it.
+changed or removed; the table of latest verdicts exists for queries alone and `judge.ledger.verifying.verify` recomputes it.
 Scheduling, retries and what a status means for a rate are none of its business.
 """
 
@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
 
@@ -336,28 +335,6 @@ class Ledger(ABC):
 
     def _place(self, seq: int) -> str:
         return f"{self.where}: entry {seq}"
-
-
-def open_ledger(where: str | Path, *, create: bool = True, read_only: bool = False, wait_s: float = WAIT_S) -> Ledger:
-    """Open the ledger at a path, or at a `postgresql://` address.
-
-    Args:
-        where: path of the SQLite file, or address of the PostgreSQL database.
-        create: make it when there is none.
-        read_only: refuse to write, and read also where nothing may be written.
-        wait_s: how long to wait for another process that is writing, in seconds.
-
-    Raises:
-        InputError: if it is not there, not a ledger, from a newer version, or cannot be opened or locked.
-        IntegrityError: if the database is damaged.
-    """
-    if str(where).startswith(("postgresql://", "postgres://")):
-        from judge.ledger.postgres import PostgresLedger
-
-        return PostgresLedger.open(str(where), create=create and not read_only, read_only=read_only, wait_s=wait_s)
-    from judge.ledger.sqlite import SqliteLedger
-
-    return SqliteLedger.open(Path(where), create=create and not read_only, read_only=read_only, wait_s=wait_s)
 
 
 def read_meta(where: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, str]:

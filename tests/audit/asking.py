@@ -11,7 +11,8 @@ import orjson
 from build import RUBRIC, call, thought, transcript
 from judge.audit.access import Access
 from judge.audit.server import Setting, make_app
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript

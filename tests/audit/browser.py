@@ -27,8 +27,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from judge.audit.access import Access
 from judge.audit.server import Setting, make_app
-from judge.ledger.chain import verify
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
+from judge.ledger.verifying import verify
 
 PATIENCE_S = 45  # only a bound: a loaded machine may need it, and nothing waits longer than it must
 STILL = {"name": "prefers-reduced-motion", "value": "reduce"}

@@ -14,7 +14,7 @@ from judge.audit.labelling import AlreadyCommittedError, Labels
 from judge.audit.queue import Queue
 from judge.gold.labels import append_labels, read_labels
 from judge.gold.model import Label
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 FORM = {"level": "absent", "confidence": 3, "seconds": 1}
 

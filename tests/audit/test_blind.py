@@ -14,7 +14,7 @@ from audit.asking import JUDGE, REASON, WORDS, Bench, Browser, make_bench
 from judge.audit.queue import case_key
 from judge.gold.labels import append_labels, read_labels
 from judge.gold.model import Label
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 FORM = {"level": "absent", "severity": 0, "confidence": 4, "rationale": "", "evidence": [], "seconds": 3}
 
@@ -202,7 +202,7 @@ def test_commits_survive_a_restart(tmp_path: Path) -> None:
     assert there.post(f"{case}/label", FORM).status == 201
     from judge.audit.access import Access
     from judge.audit.server import Setting, make_app
-    from judge.ledger.store import open_ledger
+    from judge.ledger.opening import open_ledger
 
     access = Access()
     book = open_ledger(tmp_path / "ledger.db", create=False)

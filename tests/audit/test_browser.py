@@ -17,7 +17,7 @@ from judge.audit.queue import FILTERS
 from judge.gold.labels import latest, read_labels
 from judge.gold.model import Label
 from judge.ledger.decisions import Dispute, Matter, Review, read_matters, to_entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.reading import read

@@ -19,7 +19,7 @@ from audit.payloads import CANARY, payloads
 from judge.gold.labels import append_labels
 from judge.gold.model import Label, Span
 from judge.ledger.decisions import Decision, Dispute, Review, Stale, to_entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Coverage, Evidence, Finding, Verdict
 from judge.transcripts.model import Message, Part, Source, Transcript
 

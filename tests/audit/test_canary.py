@@ -17,7 +17,7 @@ from judge.audit.access import Access
 from judge.audit.queue import case_key
 from judge.audit.server import Setting, make_app
 from judge.ledger.decisions import read_matters
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 # Shapes of providers' keys, invented.
 KEYS = {

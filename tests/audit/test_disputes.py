@@ -13,8 +13,8 @@ from audit.asking import REASON, WORDS, Bench, Browser, make_bench
 from judge.audit.queue import case_key
 from judge.gold.labels import append_labels, read_labels
 from judge.gold.model import Label
-from judge.ledger.chain import verify
 from judge.ledger.decisions import read_matters, stale_guidelines, stand
+from judge.ledger.verifying import verify
 
 CLAIM = "YAK-CLAIM the words are quoted from the user"
 CLAIMED = {"verdict_id": "v1", "claim": CLAIM, "level": "absent"}

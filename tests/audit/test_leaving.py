@@ -12,7 +12,7 @@ from audit.test_disputes import CLAIM, RULING, case_of, decide, look, open_dispu
 from judge.audit.listing import name_case
 from judge.audit.queue import gather_cases
 from judge.grading.bundling import check_bundle
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.reading import read
 

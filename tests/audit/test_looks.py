@@ -24,7 +24,7 @@ from judge.cli.main import app
 from judge.gold.labels import append_labels
 from judge.gold.model import Label
 from judge.ledger.decisions import Decision, Dispute, Review, Stale, to_entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Evidence
 
 CHECKS = (Path(__file__).parent / "looks.js").read_text(encoding="utf-8")

@@ -23,9 +23,9 @@ from judge.audit.access import Access
 from judge.audit.queue import case_key
 from judge.audit.server import Setting, make_app
 from judge.gold.labels import read_labels
-from judge.ledger.chain import verify
 from judge.ledger.decisions import read_matters
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.verifying import verify
 from judge.rubrics.loading import load_rubric
 from judge.transcripts.reading import read
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from calibration.gold_folder import truth_of, write_gold, write_verdicts
 from judge.cli.main import app
 from judge.errors import InputError, IntegrityError, JudgeError
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 YES = ["--positive", "yes"]
 

@@ -23,7 +23,7 @@ from judge.calibration.multiplicity import count_selected
 from judge.calibration.records import Member
 from judge.cli.main import app
 from judge.errors import InputError, IntegrityError, JudgeError
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 Row = dict[str, Any]
 

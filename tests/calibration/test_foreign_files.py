@@ -222,3 +222,21 @@ def test_a_negative_seed(files: Files) -> None:
     """There is no such seed; that is a matter of usage, not a crash."""
     path = files.write("l.jsonl", GOLD)
     assert CliRunner().invoke(app, ["gold", "agree", "--labels", path, "--seed", "-1"]).exit_code == 2
+
+
+def test_contested_items_are_no_part_of_what_is_said_by_level(files: Files) -> None:
+    """Of 16 items raters are tied on six. On the other ten Fleiss' kappa is (.8 - (.9^2 + .1^2)) / (1 - .82) = -1/9.
+
+    There the labels say none eight times and minor twice, and the judge says none ten times: .9 and .1 of twenty answers.
+    """
+    said = ["none"] * 8 + ["minor"] * 2
+    gold = [label(item, level, rater) for item, level in enumerate(said) for rater in ("ida", "ben")]
+    gold += [
+        label(item, level, rater) for item in range(10, 16) for rater, level in (("ida", "major"), ("ben", "minor"))
+    ]
+    rows = [verdict(item, "none") for item in range(16)]
+    options = ("--order", "none,minor,major", "--positive", "major")
+    (found,) = files.run("calibrate", *options, labels=gold, verdicts=rows)
+    assert found["contested"] == 6
+    assert found["by_level"]["fleiss_kappa"]["estimate"] == pytest.approx(-1 / 9)
+    assert found["by_level"]["fleiss_kappa"]["n"] == 10

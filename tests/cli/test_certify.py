@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from build import transcript
 from judge.cli.main import app
 from judge.errors import InputError
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.transcripts.canonical import encode
 from judge.workspace import packaged_data
 

@@ -9,7 +9,8 @@ import pytest
 
 from judge.cli.main import make_app
 from judge.errors import InputError
-from judge.ledger.store import Select, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Select
 
 GOLD = Path(__file__).parents[2] / "gold" / "transcripts"
 DOCS = Path(__file__).parents[2] / "docs" / "panels.md"

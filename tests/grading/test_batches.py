@@ -12,7 +12,8 @@ import pytest
 
 from judge.errors import ProviderError
 from judge.grading.lanes.batches import Batcher, State, UnansweredError, UnreachableError, open_batches
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 
 
 class Provider:

@@ -16,7 +16,8 @@ from judge.grading.lanes import batches
 from judge.grading.lanes.opening import open_lane
 from judge.grading.run import Grading, grade_sync, run
 from judge.grading.tally import Tally
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from servers.launch import Running, start_server
 
 from .support import CANARY, RUBRIC, SCRIPT, level_of, make_transcripts

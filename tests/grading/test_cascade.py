@@ -25,7 +25,8 @@ from judge.grading.panels.preview import preview_panel
 from judge.grading.panels.sitting import sit
 from judge.grading.tally import Tally
 from judge.ledger.entry import Call
-from judge.ledger.store import Ledger, Select, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript

@@ -19,7 +19,8 @@ from judge.errors import ProviderError
 from judge.grading.judges import Judge
 from judge.grading.run import Grading, grade
 from judge.ledger.entry import CALL, Call
-from judge.ledger.store import REOPENED, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import REOPENED
 from judge.ledger.verdict import Status
 from servers.faults import SURVIVABLE, spread
 from servers.launch import Running, start_server
@@ -218,6 +219,15 @@ def test_a_provider_that_rejects_everything_ends_the_run_without_a_secret(
         known = f"{error!r} {vars(error)!r}"
         assert not holds_secret(known)
         assert "invoice" not in known
+    assert server.log()["requests"] < COUNT
+
+
+def test_a_provider_that_never_answers_ends_the_run(server: Running, via: str, tmp_path: Path) -> None:
+    """One that fails every request is at fault, not the transcripts: the run stops, says where, and keeps what it counted."""
+    server.reset(faults={"error_500": 1.0})
+    with open_ledger(tmp_path / "ledger.db") as ledger, pytest.raises(ProviderError, match="in a row") as caught:
+        asyncio.run(grade(TRANSCRIPTS, [RUBRIC], [judge_at(server, via, attempts=2)], ledger=ledger, concurrency=4))
+    assert server.base_url in str(caught.value)
     assert server.log()["requests"] < COUNT
 
 

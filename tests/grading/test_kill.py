@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from judge.ledger.chain import verify
 from judge.ledger.entry import CALL, Call
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.verifying import verify
 from judge.rubrics.loading import find_rubric
 from judge.transcripts.canonical import write
 from servers.launch import Running, start_server

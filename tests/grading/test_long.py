@@ -16,7 +16,7 @@ from judge.grading.judges import Judge
 from judge.grading.judging import make_verdict_id
 from judge.grading.run import grade_sync
 from judge.ledger.entry import Call
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Verdict
 from judge.transcripts.model import Transcript
 

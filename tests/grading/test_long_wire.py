@@ -11,7 +11,7 @@ import pytest
 from build import transcript
 from judge.grading.judges import Judge, Price
 from judge.grading.run import grade_sync
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.ledger.verdict import Verdict
 from judge.transcripts.model import Transcript
 from servers.launch import Running, start_server

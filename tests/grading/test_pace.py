@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from judge.errors import ProviderError
 from judge.grading.lanes.pace import LocalPace, Outcome, read_ages
 from judge.ledger.entry import Call
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 
 OK = Outcome("answered", latency_s=1.0)
 

@@ -14,9 +14,10 @@ from judge.grading.budget import Budget
 from judge.grading.judges import Judge
 from judge.grading.panels.panel import Panel, Seat
 from judge.grading.panels.sitting import sit
-from judge.ledger.chain import verify
-from judge.ledger.store import Ledger, Select, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Verdict
+from judge.ledger.verifying import verify
 from servers.faults import spread
 from servers.launch import Running, start_server
 

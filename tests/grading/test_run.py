@@ -19,7 +19,8 @@ from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
 from judge.grading.run import Grading, grade, grade_sync
 from judge.ledger.entry import Call
-from judge.ledger.store import Ledger, Outline, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger, Outline
 
 JUDGE = Judge(model="test/judge")
 

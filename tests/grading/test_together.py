@@ -18,7 +18,8 @@ from judge.grading.judging import make_verdict_id
 from judge.grading.run import run
 from judge.grading.together import JointExchange, TogetherLane, seat_together
 from judge.ledger.entry import Call
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from judge.ledger.verdict import Verdict
 from servers.launch import start_server
 from tests.build import RUBRIC, answer, transcript

@@ -20,7 +20,7 @@ from judge.grading.lanes.pace import LocalPace
 from judge.grading.run import Grading, grade, grade_sync
 from judge.grading.run import run as run_all
 from judge.ledger.entry import CALL, Call
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from judge.transcripts.model import TARGET, Message, Part, Source, Transcript
 from servers.launch import Running, start_server
 

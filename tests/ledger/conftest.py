@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 
 
 @pytest.fixture

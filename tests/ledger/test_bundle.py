@@ -21,8 +21,9 @@ from judge.ledger.bundle import ENTRIES, PROMPT, TRANSCRIPT, Bound, Manifest, en
 from judge.ledger.chain import link
 from judge.ledger.decisions import Decision, Dispute, Review, to_entry
 from judge.ledger.entry import Call
+from judge.ledger.opening import open_ledger
 from judge.ledger.panel import Panelled, Vote
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.store import Ledger
 from judge.ledger.verdict import Coverage, Verdict
 from judge.transcripts.model import Transcript
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from judge.cli.main import main
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from ledger.support import make_call, make_verdict
 
 ROW = {"transcript_id": "t1", "rubric": "coercive-leverage", "judge": "theirs", "level": "enacted", "team": "red"}

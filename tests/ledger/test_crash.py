@@ -12,8 +12,8 @@ from signal import SIGKILL
 
 import pytest
 
-from judge.ledger.chain import verify
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.verifying import verify
 from ledger.support import make_call, make_verdict, write_missing, write_range
 
 KILLS = 50

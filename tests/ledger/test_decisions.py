@@ -22,7 +22,8 @@ from judge.ledger.decisions import (
     to_entry,
 )
 from judge.ledger.entry import Entry
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from ledger.support import make_verdict
 
 VERDICTS = [make_verdict(number) for number in range(4)]

@@ -26,10 +26,11 @@ from judge.grading.judges import Judge
 from judge.grading.run import grade_sync
 from judge.grading.workers.driver import run_on_workers
 from judge.grading.workers.local import LocalLauncher
-from judge.ledger.chain import verify
 from judge.ledger.entry import Entry
-from judge.ledger.store import Ledger, Select, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Verdict
+from judge.ledger.verifying import verify
 from judge.rubrics.loading import load_rubric
 from ledger.strategies import VERDICTS
 from ledger.support import make_call, make_verdict, write_missing, write_range

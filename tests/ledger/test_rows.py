@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.errors import InputError
-from judge.ledger.chain import verify
 from judge.ledger.export import to_row, write_rows
 from judge.ledger.importing import keep, read_row, read_rows
-from judge.ledger.store import Ledger, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger
 from judge.ledger.verdict import Verdict
+from judge.ledger.verifying import verify
 from judge.rubrics.model import Scale
 from ledger.strategies import VERDICTS
 from ledger.support import make_verdict

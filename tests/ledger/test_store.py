@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.errors import InputError, IntegrityError
-from judge.ledger.chain import verify
 from judge.ledger.entry import Call, Entry
-from judge.ledger.store import Ledger, Select, open_ledger
+from judge.ledger.opening import open_ledger
+from judge.ledger.store import Ledger, Select
 from judge.ledger.verdict import Verdict
+from judge.ledger.verifying import verify
 from ledger.strategies import IDS, VERDICTS
 from ledger.support import make_call, make_verdict
 
@@ -371,7 +372,7 @@ _LIMITED = """
 import resource, signal, sys
 from judge.errors import InputError
 from judge.ledger.entry import Entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 acknowledged = 0
 with open_ledger(sys.argv[1]) as ledger:
@@ -400,8 +401,8 @@ _AS_NOBODY = """
 import os, sys
 import judge.ledger.sqlite  # while its file can be read
 from judge.errors import InputError
-from judge.ledger.chain import verify
-from judge.ledger.store import open_ledger
+from judge.ledger.verifying import verify
+from judge.ledger.opening import open_ledger
 if os.geteuid() == 0:  # root may write anywhere
     os.setgroups([])
     os.setgid(65534)

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from judge.errors import InputError, IntegrityError, JudgeError
-from judge.ledger.chain import genesis, link, verify
+from judge.ledger.chain import genesis, link
 from judge.ledger.entry import Entry, encode_body, to_entry
+from judge.ledger.opening import open_ledger
 from judge.ledger.sqlite import SqliteLedger
-from judge.ledger.store import Ledger, Row, open_ledger
+from judge.ledger.store import Ledger, Row
+from judge.ledger.verifying import verify
 from ledger.support import make_call, make_verdict
 
 Stored = tuple[int, str, str, bytes, bytes]

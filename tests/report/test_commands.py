@@ -12,7 +12,7 @@ from judge.cli.main import app
 from judge.errors import InputError
 from judge.gold.labels import append_labels
 from judge.ledger.decisions import Dispute, to_entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from report.material import labels, rows, verdict
 
 RUN = CliRunner()

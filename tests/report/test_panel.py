@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from judge.cli.main import make_app
+from judge.ledger.opening import open_ledger
 from judge.ledger.panel import Panelled
-from judge.ledger.store import open_ledger
 from judge.ledger.verdict import Verdict
 from judge.report.gather import gather
 from judge.report.html import render_report

@@ -21,7 +21,7 @@ from judge.grading.workers.messages import Order, decode, encode, name_error, pa
 from judge.grading.workers.permits import Grants, LeasedBudget, LeasedPaces, Line
 from judge.grading.workers.spool import Spool, abandoned, collect, hold, spool_folder
 from judge.ledger.entry import Call, Entry
-from judge.ledger.store import open_ledger
+from judge.ledger.opening import open_ledger
 from ledger.support import make_call, make_verdict
 
 JUDGE = Judge(model="test/judge")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import struct
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from judge.errors import InputError
+from judge.grading.cycles import look_less_often
 from judge.grading.workers.messages import Message, Row, decode, encode
 from judge.grading.workers.spool import abandoned, clear, collect, hold, remove_folder, spool_folder
 from judge.grading.workers.worker import Worker
@@ -187,7 +187,7 @@ def main() -> None:
     """Be a worker."""
     if sys.stdin.isatty():
         raise InputError("this is the inside of: judge grade --processes N")
-    gc.set_threshold(20_000, 20, 50)  # as `judge grade` does
+    look_less_often()
     folder, slot, life = sys.argv[1:]
     asyncio.run(_serve(Path(folder), int(slot), int(life)))
 
