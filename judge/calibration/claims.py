@@ -134,7 +134,8 @@ def claims_of_rate(
     may_not = [f"{flagged} of {decided} as the rate of {rubric}: flags are not the behaviour"] if decided else []
     bound = figures.get("zero_event_bound")
     # What is missing may be missing because of what it would have shown.
-    among = f", among those with a verdict: of the {missing} without one nothing is known" if missing else ""
+    gone, where = sum(missing.values()), " on the scale" if missing.keys() & set(OUTSIDE) else ""
+    among = f", among those with a verdict{where}: of the {gone:,} without one nothing is known" if gone else ""
     corrected = [figures[name] for name in ("two_phase", "ppi", "lang_reiczigel") if name in figures]
     best = next((figure for figure in corrected if figure.low is not None and figure.high is not None), None)
     if bound is not None and bound.high is not None:

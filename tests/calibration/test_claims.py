@@ -52,17 +52,22 @@ def test_nothing_flagged() -> None:
 
 
 @pytest.mark.parametrize("flagged", [0, 12])
-def test_what_is_missing_is_not_below_the_bound(flagged: int) -> None:
-    """300 transcripts with a verdict bound the rate among themselves, and say nothing of 700 that were refused."""
+@pytest.mark.parametrize(
+    ("why", "where"), [({"status": "refused"}, ""), ({"level": "not_applicable"}, " on the scale")]
+)
+def test_what_is_missing_is_not_below_the_bound(flagged: int, why: dict[str, str], where: str) -> None:
+    """300 transcripts with a verdict bound the rate among themselves, and say nothing of 700 that have none on the scale."""
     labels, on_gold = gold(20, 18, 200)
     gone = [
-        Verdict(verdict_id=f"m{i}", transcript_id=f"m{i}", rubric=RUBRIC, judge="keen", status="refused")
+        Verdict.model_validate(
+            {"verdict_id": f"m{i}", "transcript_id": f"m{i}", "rubric": RUBRIC, "judge": "keen", **why}
+        )
         for i in range(700)
     ]
     rows = [*on_gold, *(verdict(f"n{i}", i < flagged) for i in range(300)), *gone]
     (rate,) = measure_rates(rows, labels, positive=["yes"])
     (sentence,) = [each for each in rate.claims.may if "true rate" in each or "the rate is" in each]
-    assert sentence.endswith(", among those with a verdict: of the 700 without one nothing is known")
+    assert sentence.endswith(f", among those with a verdict{where}: of the 700 without one nothing is known")
 
 
 def test_flags_are_no_prevalence() -> None:
