@@ -2,4 +2,5 @@
 
 from judge.cli.main import main
 
-main()
+if __name__ == "__main__":  # a process beside imports this module too
+    main()

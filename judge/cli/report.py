@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,12 @@ from judge.cli.given import (
 from judge.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from judge.ledger.verifying import Report as Check
     from judge.report.gather import Origin
+
+CHECKED_HERE = 10_000  # entries, which take half a second
 
 
 def report(
@@ -89,6 +95,7 @@ def report(
         raise InputError("--md and --json: give one of them")
     for place in (to.parent if to else None, csv):
         check_folder(place)
+    checking = None if verdicts else _start_check(ledger_path(ledger, workspace))
     # A report is built from many small objects that all stay: collecting would walk them again and again for nothing.
     gc.disable()
     rows = load_verdicts(verdicts, ledger, workspace, rubric, model)
@@ -113,6 +120,8 @@ def report(
     notes = [*([standing] if standing else []), *tell_anchoring(measure_anchoring(rows, known))]
     if notes:
         found = found.model_copy(update={"notes": (*found.notes, *notes)})
+    if checking is not None:
+        checking().require()  # no page is made of a ledger that was changed
     if csv is not None:
         from judge.report.tables import write_csv
 
@@ -158,6 +167,31 @@ def write_text(text: str, to: Path | None, *, quiet: bool = False) -> None:
     except OSError as error:
         raise InputError(f"{to}: cannot be written: {error.strerror}; name another file with --to") from None
     say(f"{to}: written, {len(text.encode()) / 1024:,.0f} KiB", quiet=quiet)
+
+
+def _start_check(where: str) -> Callable[[], Check]:
+    """Begin to verify the ledger, and return what waits for the outcome: a long one is verified in a process beside."""
+    from judge.ledger.opening import open_ledger
+
+    with open_ledger(where, create=False, read_only=True) as book:
+        rows = book.head().rows
+    if rows <= CHECKED_HERE:
+        return partial(_check, where)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    beside = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    outcome = beside.submit(_check, where)
+    beside.shutdown(wait=False)
+    return outcome.result
+
+
+def _check(where: str) -> Check:
+    from judge.ledger.opening import open_ledger
+    from judge.ledger.verifying import verify
+
+    with open_ledger(where, create=False, read_only=True) as book:
+        return verify(book)
 
 
 def _origin(ledger: str | None, workspace: Path | None) -> Origin:

@@ -189,7 +189,8 @@ def _cost(report: Report) -> Iterator[str]:
 def _made(report: Report) -> Iterator[str]:
     if report.ledger:
         yield (
-            f"Made {report.made_at} from {code(report.ledger)}, {report.entries or 0:,} entries, head {code(report.head)}."
+            f"Made {report.made_at} from {code(report.ledger)}, {report.entries or 0:,} entries, "
+            f"head {code(report.head)}, verified."
         )
     yield ""
 

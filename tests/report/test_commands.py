@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from judge.cli.main import app
-from judge.errors import InputError
+from judge.errors import InputError, IntegrityError
 from judge.gold.labels import append_labels
 from judge.ledger.decisions import Dispute, to_entry
 from judge.ledger.opening import open_ledger
@@ -42,6 +44,26 @@ def test_report_is_one_file_with_the_head_of_the_ledger(ledger: Path) -> None:
         assert book.head().sha256 in text
     assert text.startswith("<!doctype html>")
     assert "pay or else" in text
+
+
+@pytest.mark.parametrize("here", [0, 10_000])
+def test_no_report_is_made_of_a_ledger_that_was_changed(
+    ledger: Path, here: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One letter of one verdict is enough, whether the chain is checked in this process or, as a long one, beside it."""
+    monkeypatch.setattr("judge.cli.report.CHECKED_HERE", here)
+    page = ledger.parent / "report.html"
+    run("report", "--ledger", ledger, "--to", page)
+    page.unlink()
+    with closing(sqlite3.connect(ledger)) as raw, raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        [(body,)] = raw.execute("SELECT body FROM entry WHERE seq = 2").fetchall()
+        raw.execute("UPDATE entry SET body = ? WHERE seq = 2", (body.replace("m", "M", 1),))
+    done = RUN.invoke(app, ["report", "--ledger", str(ledger), "--to", str(page)])
+    assert isinstance(done.exception, IntegrityError)
+    assert "entry 2" in str(done.exception)
+    assert not page.exists()
 
 
 def test_json_marks_what_is_not_ours(ledger: Path) -> None:
