@@ -51,7 +51,7 @@ def test_only_sensitivity_and_specificity_survive_enrichment(pi, corrected, corr
     assert found["balanced_accuracy"].estimate == pytest.approx(0.94, abs=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.tuples(*[st.integers(0, 30)] * 4).filter(lambda cells: sum(cells) > 0))
 def test_every_figure_agrees_with_scikit_learn(cells):
     """For any table every figure equals scikit-learn's, or is undefined where that divides by zero."""
@@ -129,7 +129,7 @@ def test_labels_outside_the_set_are_refused():
         confusion([1, 2], [0, 1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 4), st.integers(5, 60), st.integers(0, 2**32))
 def test_several_classes_agree_with_scikit_learn(k, n, seed):
     """Accuracy, macro F1 and kappa over several classes equal scikit-learn's."""
@@ -151,7 +151,7 @@ def test_published_scores():
     assert average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], **FEW).estimate == pytest.approx(5 / 6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=4, max_size=60))
 def test_scores_agree_with_scikit_learn(pairs):
     """With ties or without, AUROC, average precision and Brier equal scikit-learn's."""

@@ -126,7 +126,7 @@ def tables(draw, most_categories=6, most_raters=5, missing=True):
     return ratings
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(tables(), tables(most_categories=80)), st.sampled_from(METRICS))
 def test_alpha_agrees_with_krippendorff(ratings, metric):
     """Alpha equals the `krippendorff` library's on any table, few categories or many, missing ratings included."""
@@ -139,7 +139,7 @@ def test_alpha_agrees_with_krippendorff(ratings, metric):
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(most_raters=2, missing=False), st.sampled_from([None, "linear", "quadratic"]))
 def test_cohens_kappa_agrees_with_scikit_learn(ratings, weights):
     """Cohen's kappa, plain and weighted, equals scikit-learn's wherever it is defined."""
@@ -151,7 +151,7 @@ def test_cohens_kappa_agrees_with_scikit_learn(ratings, weights):
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(missing=False))
 def test_fleiss_kappa_agrees_with_statsmodels(ratings):
     """Fleiss' kappa equals statsmodels' on complete tables."""
@@ -169,7 +169,7 @@ def test_the_highest_category_alone_is_rated_twice() -> None:
     assert figure.low == pytest.approx(1 - 0.8419 * 2 * 2 / 9, abs=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tables())
 def test_every_figure_is_finite_or_says_why_not(ratings):
     """No NaN, infinity or bare absence leaves, whatever the table."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 from typer.testing import CliRunner
@@ -165,7 +165,6 @@ def test_the_next_command_is_named(workshop: Workshop) -> None:
     assert gate(found, "transport")["text"].endswith(command)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.0001, 1), min_size=1, max_size=30))
 def test_as_benjamini_and_hochberg(p_values: list[float]) -> None:
     """Counted in parts of the error, as many pass as SciPy's adjusted p values leave at or below the error."""

@@ -14,7 +14,7 @@ from judge.grading.exchange import NoVerdict
 CALL = st.tuples(st.integers(1, 4000), st.integers(0, 100), st.integers(0, 6), st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     calls=st.lists(CALL, min_size=1, max_size=60),
     concurrency=st.integers(1, 16),

@@ -78,7 +78,7 @@ def try_to_join(said: list[Any], rubric: Rubric) -> Decision | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(windows(), min_size=2, max_size=5), windows(), st.sampled_from([RUBRIC, EXCUSED]))
 def test_no_window_takes_back_what_others_prove(said: list[Any], more: Any, rubric: Rubric) -> None:
     """A positive stays positive whatever another window says; a clean verdict needs each window to be sound."""

@@ -119,7 +119,7 @@ def test_the_most_at_once_is_kept() -> None:
     assert provider.clock.time == pytest.approx(15.0)  # ceil(100 / 7) rounds of 1 s
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     latencies=st.lists(st.floats(0.0, 90.0), min_size=1, max_size=150),
     rpm=st.integers(1, 30),

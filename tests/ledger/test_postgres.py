@@ -116,7 +116,7 @@ def attack(address: str) -> Iterator[Callable[[str], None]]:
 _TEXT_WITHOUT_NUL = VERDICTS.filter(lambda verdict: "\0" not in f"{verdict.level}{verdict.created_at}")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(batches=st.lists(st.lists(_TEXT_WITHOUT_NUL, max_size=5), max_size=3))
 def test_every_verdict_comes_back_as_in_a_file(
     server: Path, tmp_path_factory: pytest.TempPathFactory, batches: list[list[Verdict]]

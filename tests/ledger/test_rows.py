@@ -60,7 +60,7 @@ def _sound(verdict: Verdict) -> Verdict:
     return verdict.model_copy(update=decided)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(verdict=VERDICTS.map(_sound))
 def test_an_exported_row_is_imported_as_the_same_verdict(verdict: Verdict) -> None:
     """Export and import are inverse, whatever text the verdict holds."""
@@ -226,7 +226,7 @@ def test_an_import_may_follow_a_failure(ledger: Ledger, rows: Path) -> None:
     assert ledger.get("00000001") == make_verdict(1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     row=st.dictionaries(
         st.sampled_from([*CONTRACT, "run", "score", "p_positive", "label"]),

@@ -26,7 +26,7 @@ from ledger.strategies import IDS, VERDICTS
 from ledger.support import make_call, make_verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches=st.lists(st.lists(VERDICTS, max_size=5), max_size=4))
 def test_every_verdict_comes_back_as_it_went_in(batches: list[list[Verdict]]) -> None:
     """Whatever text verdicts hold, the first settled one per id comes back equal, in a fixed order, and the chain verifies."""
@@ -53,7 +53,7 @@ def test_every_verdict_comes_back_as_it_went_in(batches: list[list[Verdict]]) ->
         assert (report.fault, report.rows, report.verdicts) == (None, rows, len(kept))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(key=IDS, answer=st.none() | st.text(), cost=st.none() | st.floats(0, 1))
 def test_a_call_is_found_by_its_request_key(key: str, answer: str | None, cost: float | None) -> None:
     """The latest call with a request key comes back equal, whatever the model answered."""

@@ -56,10 +56,13 @@ def test_no_report_is_made_of_a_ledger_that_was_changed(
     run("report", "--ledger", ledger, "--to", page)
     page.unlink()
     with closing(sqlite3.connect(ledger)) as raw, raw:
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        guards = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
             raw.execute(f"DROP TRIGGER {name}")
         [(body,)] = raw.execute("SELECT body FROM entry WHERE seq = 2").fetchall()
         raw.execute("UPDATE entry SET body = ? WHERE seq = 2", (body.replace("m", "M", 1),))
+        for _, sql in guards:
+            raw.execute(sql)
     done = RUN.invoke(app, ["report", "--ledger", str(ledger), "--to", str(page)])
     assert isinstance(done.exception, IntegrityError)
     assert "entry 2" in str(done.exception)

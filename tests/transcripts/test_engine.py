@@ -344,7 +344,7 @@ def test_json_policy(raw: bytes, value: object, codes: set[str]) -> None:
         max_leaves=20,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_plain_json_reads_as_itself(value: object) -> None:
     """Whatever the standard library writes is read back equal, without a warning."""
     raw = json.dumps(value).encode()
