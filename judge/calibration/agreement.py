@@ -21,7 +21,7 @@ from judge.frozen import Frozen
 
 _SAME = 1e-9
 # Every figure of the calibration output: a metric of alpha, or a coefficient and its weights.
-_FIGURES: Mapping[str, Metric | tuple[Coefficient, Weights]] = {
+FIGURES: Mapping[str, Metric | tuple[Coefficient, Weights]] = {
     "percent_agreement": ("percent", "identity"),
     "krippendorff_alpha_nominal": "nominal",
     "krippendorff_alpha_ordinal": "ordinal",
@@ -135,7 +135,7 @@ def agreement(
         )
 
     found = {}
-    for name, figure in _FIGURES.items():
+    for name, figure in FIGURES.items():
         applies = (ordered or name not in _ORDERED) and (values.shape[1] == 2 or figure[0] != "cohen")
         if figure == "ratio":
             applies = applies and numbers is not None and min(numbers) >= 0

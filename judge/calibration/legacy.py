@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from judge.calibration.agreement import FIGURES
 from judge.calibration.alpha import TABLE_CATEGORIES, Metric, alpha_value, distance_table
 from judge.calibration.bootstrap import REPLICATES
 from judge.calibration.kappa import Coefficient, Weights, agreement_coefficient
@@ -21,17 +22,8 @@ from judge.calibration.statistic import NO_VARIATION, Statistic, measured, undef
 _WARNING = "legacy: covers .65 to .85 where .95 is asked, for pairs of one item are no independent draws; compare, never decide"
 # Coefficients with Gwet's linearised standard error: those that his tables give, and the further weights of AC2.
 _LINEARISED: Final[Mapping[str, tuple[Coefficient, Weights]]] = {
-    "cohen_kappa": ("cohen", "identity"),
-    "weighted_kappa": ("cohen", "linear"),
-    "weighted_kappa_quadratic": ("cohen", "quadratic"),
-    "fleiss_kappa": ("fleiss", "identity"),
-    "conger_kappa": ("conger", "identity"),
-    "brennan_prediger": ("brennan_prediger", "identity"),
-    "gwet_ac1": ("gwet", "identity"),
-    "gwet_ac2": ("gwet", "linear"),
-    "gwet_ac2_ordinal": ("gwet", "ordinal"),
-    "gwet_ac2_quadratic": ("gwet", "quadratic"),
-}
+    name: how for name, how in FIGURES.items() if not isinstance(how, str)
+} | {"gwet_ac2_ordinal": ("gwet", "ordinal"), "gwet_ac2_quadratic": ("gwet", "quadratic")}
 
 
 def as_published(
