@@ -193,7 +193,7 @@ def test_thresholds_are_written_in_the_order_of_the_judges(
     ("arguments", "words"),
     [
         ([], "name the judges with -m"),
-        (["-m", "test/small", "--max-risk", "2"], "lies between 0 and 1"),
+        (["-m", "test/small", "--max-risk", "1"], "lies between 0 and 1"),
         (["-m", "test/small", "-m", "test/none"], "'test/none': no verdict by this judge"),
     ],
 )
