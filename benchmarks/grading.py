@@ -37,7 +37,7 @@ class Cell(NamedTuple):
 
 
 CELLS = (Cell(64, 0.0), Cell(256, 0.0), Cell(64, 0.5), Cell(256, 0.5), Cell(256, 5.0))
-WAVES = 4  # where there is latency: what the beginning and the end take weighs a quarter of what it does in one
+WAVES = 8  # where there is latency: what the beginning and the end take weighs an eighth of what it does in one
 SCOUT_CALLS = 64
 OPENAI = "openai==3.54.0"  # without which Scout cannot speak to a server of this form
 # What is printed for each client, and how many calls per round are enough for a steady figure.
