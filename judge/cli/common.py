@@ -143,14 +143,14 @@ def read_sources(
     """Yield each transcript of the sources once; files that gave none, or one that had come before, go into `unreadable`."""
     from judge.transcripts.model import Transcript
     from judge.transcripts.reading import iter_transcripts
+    from judge.transcripts.seen import Seen
     from judge.transcripts.source import Unreadable
 
-    seen: set[str] = set()
+    seen = Seen()
     for item in iter_transcripts(sources, format=format_name, limits=parse_limits(limits)):
         if not isinstance(item, Transcript):
             unreadable.append(item)
-        elif item.id not in seen:
-            seen.add(item.id)
+        elif seen.count(item.id) == 1:
             yield item
         else:
             unreadable.append(Unreadable(item.source.label, item.source.label, refused=True, copy=True))

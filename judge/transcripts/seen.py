@@ -1,4 +1,4 @@
-"""How often each id has been seen in a source, in 16 bytes per id: a stream may hold millions of transcripts.
+"""How often each id has been seen, in 16 bytes per id: a stream may hold millions of transcripts.
 
 An open-addressing table of 64-bit numbers; only ids that do repeat cost a dictionary entry.
 """
