@@ -16,7 +16,6 @@ from judge.cli.common import (
     Quiet,
     Workspace,
     ledger_path,
-    open_existing_ledger,
     print_json,
     read_standing,
     say,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from judge.ledger.verifying import Report as Check
-    from judge.report.gather import Origin
 
 CHECKED_HERE = 10_000  # entries, which take half a second
 
@@ -112,7 +110,7 @@ def report(
         certificates=[verify_certificate(path) for path in certificate or ()],
         cases=cases,
         masked=not show_secrets,
-        origin=Origin() if verdicts else _origin(ledger, workspace),
+        origin=Origin() if verdicts else Origin(ledger=ledger_path(ledger, workspace)),
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("transcript-judge"),
     )
@@ -121,7 +119,9 @@ def report(
     if notes:
         found = found.model_copy(update={"notes": (*found.notes, *notes)})
     if checking is not None:
-        checking().require()  # no page is made of a ledger that was changed
+        checked = checking()
+        checked.require()  # no page is made of a ledger that was changed, and it names the head that was verified
+        found = found.model_copy(update={"head": checked.head, "entries": checked.rows})
     if csv is not None:
         from judge.report.tables import write_csv
 
@@ -192,11 +192,3 @@ def _check(where: str) -> Check:
 
     with open_ledger(where, create=False, read_only=True) as book:
         return verify(book)
-
-
-def _origin(ledger: str | None, workspace: Path | None) -> Origin:
-    from judge.report.gather import Origin
-
-    with open_existing_ledger(ledger, workspace) as book:
-        head = book.head()
-    return Origin(ledger=ledger_path(ledger, workspace), head=head.sha256, entries=head.rows)
