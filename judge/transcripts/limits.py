@@ -1,7 +1,7 @@
 """The caps that stand before every reader: a log may be hostile, and no cap may be discovered by running out of memory.
 
 Each cap is checked before the allocation that it bounds and each can be raised (`--limits NAME=VALUE` on the command line,
-`Limits(...)` in Python). Reading never writes to disk and never opens an archive inside an archive.
+`Limits(...)` in Python). Reading writes nothing of what it reads to disk and never opens an archive inside an archive.
 """
 
 from __future__ import annotations

@@ -1,63 +1,71 @@
-"""How often each id has been seen, in 16 bytes per id: a stream may hold millions of transcripts.
+"""How often each id has been seen, in memory that does not grow: a stream may hold millions of transcripts.
 
-An open-addressing table of 64-bit numbers; only ids that do repeat cost a dictionary entry.
+A dictionary holds the latest ids; when it is full they go, in order, to a private database of SQLite's in a temporary file
+that nobody else sees and that is gone with its connection.
 """
 
 from __future__ import annotations
 
 import hashlib
-from array import array
+import sqlite3
 from typing import Final
 
-_FIRST_SIZE: Final = 1 << 10
-_MASK_64: Final = 2**64 - 1
+from judge.errors import InputError
+
+_FEW: Final = 8_000
+_CACHE_KIB: Final = 1_024
+_HALF: Final = 2**63
 
 
 class Seen:
     """Counts ids."""
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * _FIRST_SIZE))
-        self._used = 0
-        self._repeated: dict[int, int] = {}
+        self._latest: dict[int, int] = {}
+        self._stored: sqlite3.Connection | None = None
 
     def count(self, name: str) -> int:
-        """Note an id and return how often it has been noted, this time included."""
+        """Note an id and return how often it has been noted, this time included.
+
+        Raises:
+            InputError: when the temporary folder has no room for more ids than memory may hold.
+        """
         number = _number(name)
-        if not self._insert(self._table, number):
-            self._repeated[number] = self._repeated.get(number, 1) + 1
-            return self._repeated[number]
-        self._used += 1
-        if self._used * 2 > len(self._table):
-            self._grow()
-        return 1
+        try:
+            times = 1 + (self._latest.get(number) or self._look_up(number))
+            self._latest[number] = times
+            if len(self._latest) >= _FEW:
+                self._store()
+        except sqlite3.Error as error:
+            raise InputError(
+                f"the ids of so many transcripts cannot be kept in a temporary file ({error}). "
+                "Name a folder that has room in SQLITE_TMPDIR, or read the sources in portions."
+            ) from None
+        return times
 
-    @staticmethod
-    def _insert(table: array[int], number: int) -> bool:
-        """Put a number into a table that has room; False when it is there already."""
-        mask = len(table) - 1
-        slot = number & mask
-        while table[slot]:
-            if table[slot] == number:
-                return False
-            slot = (slot + 1) & mask
-        table[slot] = number
-        return True
+    def _look_up(self, number: int) -> int:
+        if self._stored is None:
+            return 0
+        found = self._stored.execute("SELECT times FROM seen WHERE id = ?", (number,)).fetchone()
+        return found[0] if found else 0
 
-    def _grow(self) -> None:
-        larger = array("Q", bytes(16 * len(self._table)))
-        for number in self._table:
-            if number:
-                self._insert(larger, number)
-        self._table = larger
+    def _store(self) -> None:
+        if self._stored is None:  # no name: a temporary file, written to when the cache is full
+            self._stored = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._stored.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._stored.execute("CREATE TABLE seen (id INTEGER PRIMARY KEY, times INTEGER NOT NULL)")
+        self._stored.execute("BEGIN")
+        self._stored.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", sorted(self._latest.items()))
+        self._stored.execute("COMMIT")
+        self._latest.clear()
 
 
 def _number(name: str) -> int:
-    """A non-zero 64-bit number of an id: our ids are 64 bits in hex already, stored ones may be anything."""
+    """A 64-bit number of an id: our ids are 64 bits in hex already, stored ones may be anything."""
     try:
         number = int(name, 16)
     except ValueError:
         number = -1
-    if not 0 < number <= _MASK_64:
-        number = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8], "big") or 1
-    return number
+    if not 0 <= number < 2 * _HALF:
+        number = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8], "big")
+    return number - _HALF
