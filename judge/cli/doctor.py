@@ -21,7 +21,7 @@ KEYS = {
     "TOGETHERAI_API_KEY": "together_ai/...",
     "XAI_API_KEY": "xai/...",
 }
-REQUIRED = ("instructor", "litellm", "pydantic", "numpy", "krippendorff", "orjson", "zstandard")
+REQUIRED = ("instructor", "litellm", "pydantic", "numpy", "krippendorff", "msgspec", "orjson", "zstandard")
 OPTIONAL = {
     "pyarrow": ("parquet files", "parquet"),
     "psycopg": ("a ledger on PostgreSQL", "postgres"),

@@ -13,7 +13,8 @@ orjson reads first. What it refuses, and what it would change silently, is read 
 | nesting or keys beyond the limits | refused |
 | text that ends too early | what is complete is kept, with a warning, where the caller allows it; else refused |
 
-NUL and mixed newlines inside strings are text like any other. Nothing here knows what a transcript is.
+NUL and mixed newlines inside strings are text like any other. Nothing here knows what a transcript is. What a reader passes
+over need only be JSON (`shallow`).
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
 from judge.errors import InputError
@@ -32,8 +35,8 @@ from judge.text import quoted
 from judge.transcripts.limits import Limits, exceed
 from judge.transcripts.model import Warn
 
-_SHORT: Final = 16 * 1024
-_BLANK: Final = b" \t\r\n"
+_SHORT: Final = 16 * 1024  # what is longer is sooner walked than counted
+_HOLDERS: Final = frozenset((dict, list))
 _I64: Final = float(2**63)
 _MARK: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -70,33 +73,39 @@ def parse(raw: bytes, origin: Origin, limits: Limits, *, mend: bool = False) -> 
 def parse_quickly(raw: bytes, limits: Limits) -> Any:
     r"""Return the value of a JSON text that is beyond doubt, else `UNSURE`.
 
-    The value is written out again. Where that gives the same bytes, white space apart, no key stood twice and no number
-    was changed: both texts have the same tokens, for none but strings can hold a space. Otherwise (text was escaped, or
-    numbers written in another way) colons tell that no object has a key twice: the text then has exactly as many as what
-    was written, because those inside strings are the same in both. One written as \u003a would spoil the count, and an
-    integer that became a float may have been rounded; then the careful reading decides.
+    The value is written out again. Where that gives the same text, white space between its tokens apart, no key stood twice
+    and no number was changed. Otherwise (text was escaped, or numbers written in another way) colons tell that no object
+    has a key twice: the text then has exactly as many as what was written, because those inside strings are the same in
+    both. One written as \u003a would spoil the count, and an integer that became a float may have been rounded; then the
+    careful reading decides.
     """
     try:
         value = orjson.loads(raw)
         written = orjson.dumps(value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter when it is nested too deeply to be written
         return UNSURE
-    short = len(raw) <= _SHORT  # what is longer is quicker counted and walked than rewritten
-    same = written == raw or (short and written.translate(None, _BLANK) == raw.translate(None, _BLANK))
+    same = written == raw or written == _without_space(raw)
     if not same and (raw.count(b":") != written.count(b":") or _ESCAPED_COLON.search(raw)):
         return UNSURE
-    # A key costs four bytes of a text and a level a bracket: most short ones are neither too wide nor too deep.
     if (
-        short
-        and same
-        and (len(raw) <= 4 * limits.keys or raw.count(b":") <= limits.keys)
+        same
+        and len(raw) <= _SHORT
+        and raw.count(b":") <= limits.keys
         and raw.count(b"{") + raw.count(b"[") <= limits.depth
     ):
-        return value
+        return value  # neither too wide nor too deep, and most are
     try:
         return UNSURE if _survey(value, _NOWHERE, limits, floats=not same) else value
     except InputError:
         return UNSURE
+
+
+def _without_space(raw: bytes) -> bytes | None:
+    """Return a JSON text without the white space between its tokens, which are left as they are."""
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except (msgspec.DecodeError, RecursionError):  # the two parsers needn't agree on what is JSON
+        return None
 
 
 def _survey(value: Any, origin: Origin, limits: Limits, *, floats: bool = False) -> bool:
@@ -105,18 +114,19 @@ def _survey(value: Any, origin: Origin, limits: Limits, *, floats: bool = False)
     Level by level, in few steps per value: a log's sample holds a hundred thousand of them. What objects and arrays hold
     is what they refer to, which the interpreter lists for a whole level at once.
     """
-    level = [item for item in (value,) if type(item) is dict or type(item) is list]
+    level = [value] if type(value) in _HOLDERS else []
     depth = 0
     rounded = floats and type(value) is float and not -_I64 < value < _I64
     while level:
         depth += 1
         if depth > limits.depth:
             raise exceed("depth", depth, limits.depth, _place(origin))
-        widest = max([len(item) for item in level if type(item) is dict], default=0)
-        if widest > limits.keys:
-            raise exceed("keys", widest, limits.keys, _place(origin))
+        if max(map(len, level)) > limits.keys:
+            widest = max([len(item) for item in level if type(item) is dict], default=0)
+            if widest > limits.keys:
+                raise exceed("keys", widest, limits.keys, _place(origin))
         held = gc.get_referents(*level)
-        level = [item for item in held if type(item) is dict or type(item) is list]
+        level = [*compress(held, map(_HOLDERS.__contains__, map(type, held)))]
         rounded = rounded or (floats and any(not -_I64 < item < _I64 for item in held if type(item) is float))
     return rounded
 
