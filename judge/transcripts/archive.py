@@ -22,6 +22,7 @@ _LOCAL: Final = struct.Struct("<4s5HIIIHH")
 _STORED, _DEFLATED, _ZSTD, _OLD_ZSTD = 0, 8, 93, 20
 _RATIO_FLOOR: Final = 1024 * 1024  # a tiny member may compress as well as it likes
 _SYMLINK: Final = 0o120000
+_PORTION: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,7 @@ class Archive:
             )
         data = self._expand(member)
         if member.crc is not None and zlib.crc32(data) != member.crc:
-            raise InputError(
-                f"{quoted(self._uri, 400)}, member {quoted(name)}: checksum mismatch; the member is damaged."
-            )
+            raise InputError(f"{self._where(name)}: checksum mismatch; the member is damaged.")
         return data
 
     def _directory(self) -> dict[str, Member]:
@@ -87,9 +86,7 @@ class Archive:
                 continue
             self._check_name(entry.filename, entry.external_attr >> 16)
             if entry.flag_bits & 1:
-                raise InputError(
-                    f"{quoted(self._uri, 400)}, member {quoted(entry.filename)}: encrypted; decrypt it first."
-                )
+                raise InputError(f"{self._where(entry.filename)}: encrypted; decrypt it first.")
             self._check_size(entry.filename, entry.compress_size, entry.file_size)
             total += entry.file_size
             start = self._data_start(entry.header_offset, entry.filename)
@@ -136,9 +133,7 @@ class Archive:
 
     def _data_start(self, offset: int, name: str) -> int:
         if offset + _LOCAL.size > len(self._raw) or self._raw[offset : offset + 4] != b"PK\x03\x04":
-            raise InputError(
-                f"{quoted(self._uri, 400)}, member {quoted(name)}: the archive is damaged at byte {offset}."
-            )
+            raise InputError(f"{self._where(name)}: the archive is damaged at byte {offset}.")
         header = _LOCAL.unpack_from(self._raw, offset)
         return offset + _LOCAL.size + int(header[9]) + int(header[10])
 
@@ -157,62 +152,64 @@ class Archive:
             )
 
     def _check_size(self, name: str, packed: int, size: int) -> None:
-        where = f"{quoted(self._uri, 400)}, member {quoted(name)}"
         if size > self._limits.expanded_bytes:
-            raise exceed("expanded_bytes", size, self._limits.expanded_bytes, where)
+            raise exceed("expanded_bytes", size, self._limits.expanded_bytes, self._where(name))
         if size > _RATIO_FLOOR and size > self._limits.ratio * max(packed, 1):
-            raise exceed("ratio", size // max(packed, 1), self._limits.ratio, where)
+            raise exceed("ratio", size // max(packed, 1), self._limits.ratio, self._where(name))
+
+    def _where(self, name: str) -> str:
+        return f"{quoted(self._uri, 400)}, member {quoted(name)}"
 
     def _expand(self, member: Member) -> bytes:
         packed = memoryview(self._raw)[member.start : None if member.packed is None else member.start + member.packed]
-        where = f"{quoted(self._uri, 400)}, member {quoted(member.name)}"
         ceiling = member.size if member.size is not None else self._limits.expanded_bytes
-        if member.method == _STORED:
-            data = bytes(packed)
-        elif member.method == _DEFLATED:
-            data = _inflate(packed, ceiling, where)
-        elif member.method in (_ZSTD, _OLD_ZSTD):
-            data = _unzstd(packed, ceiling, where, several=member.packed is not None)
-        else:
-            raise InputError(
-                f"{where}: compression method {member.method} is not known; accepted: stored, deflate, zstd."
-            )
-        if member.size is not None and len(data) != member.size:
-            raise InputError(f"{where}: {len(data):,} bytes where the directory says {member.size:,}; it is damaged.")
+        try:
+            if member.method == _STORED:
+                data = bytes(packed)
+            elif member.method == _DEFLATED:
+                data = _inflate(packed, ceiling)
+            elif member.method in (_ZSTD, _OLD_ZSTD):
+                data = _unzstd(packed, ceiling, several=member.packed is not None)
+            else:
+                raise InputError(f"compression method {member.method} is not known; accepted: stored, deflate, zstd.")
+            if member.size is not None and len(data) != member.size:
+                raise InputError(f"{len(data):,} bytes where the directory says {member.size:,}; it is damaged.")
+        except InputError as error:
+            raise InputError(f"{self._where(member.name)}: {error}") from None
         if member.size is None:
             self._check_size(member.name, len(packed), len(data))
         return data
 
 
-def _inflate(packed: memoryview, ceiling: int, where: str) -> bytes:
+def _inflate(packed: memoryview, ceiling: int) -> bytes:
     """Expand a deflate stream, never to more than `ceiling` bytes."""
     stream = zlib.decompressobj(-15)
     try:
         data = stream.decompress(packed, ceiling + 1)
     except zlib.error as error:
-        raise InputError(f"{where}: damaged ({error}).") from None
+        raise InputError(f"damaged ({error}).") from None
     if len(data) > ceiling:
-        raise InputError(f"{where}: expands to more than the {ceiling:,} bytes that it declares or may have.")
+        raise InputError(f"expands to more than the {ceiling:,} bytes that it declares or may have.")
     if not stream.eof:
-        raise InputError(f"{where}: the compressed data ends too early.")
+        raise InputError("the compressed data ends too early.")
     return data
 
 
-def _unzstd(packed: memoryview, ceiling: int, where: str, *, several: bool) -> bytes:
+def _unzstd(packed: memoryview, ceiling: int, *, several: bool) -> bytes:
     """Expand a zstd stream (of several frames, where its end is known), never to more than `ceiling` bytes."""
     import zstandard
 
-    output = io.BytesIO()
+    chunks: list[bytes] = []
+    left = ceiling + 1  # one byte more than allowed tells that there is more
     try:
         with zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(
             packed, read_across_frames=several
         ) as reader:
-            while chunk := reader.read(1 << 20):
-                output.write(chunk)
-                if output.tell() > ceiling:
-                    raise InputError(
-                        f"{where}: expands to more than the {ceiling:,} bytes that it declares or may have."
-                    )
+            while left and (chunk := reader.read(min(left, _PORTION))):
+                chunks.append(chunk)
+                left -= len(chunk)
     except zstandard.ZstdError as error:
-        raise InputError(f"{where}: damaged ({error}).") from None
-    return output.getvalue()
+        raise InputError(f"damaged ({error}).") from None
+    if not left:
+        raise InputError(f"expands to more than the {ceiling:,} bytes that it declares or may have.")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
