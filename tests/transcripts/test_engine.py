@@ -6,6 +6,9 @@ import io
 import json
 import os
 import random
+import sqlite3
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -218,12 +221,41 @@ def test_a_log_whose_samples_are_stored_in_an_unknown_way_is_not_empty(tmp_path:
     assert "layout that is not known" in refusal(write(tmp_path / "a.eval", out.getvalue()))
 
 
-def test_ids_are_counted_in_little_memory() -> None:
-    """Repeated ids get their number, whatever the id looks like, and 100,000 of them fit into a few megabytes."""
+def test_ids_are_counted_past_what_memory_holds() -> None:
+    """Repeated ids get their number, whatever the id looks like and however long ago it was seen."""
     seen = Seen()
-    assert [seen.count(name) for name in ("ff", "x", "ff", "x", "ff", "0")] == [1, 1, 2, 2, 3, 1]
-    assert all(seen.count(f"{number:016x}") == 1 for number in range(1_000, 101_000))
-    assert seen.count(f"{1_000:016x}") == 2
+    names = ("ff", "x", "ff", "x", "ff", "0", "f" * 16, "f" * 17, "-1", "f" * 16)
+    assert [seen.count(name) for name in names] == [1, 1, 2, 2, 3, 1, 1, 1, 1, 2]
+    many = [f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" for number in range(1_000, 31_000)]
+    assert all(seen.count(name) == 1 for name in many)
+    assert [seen.count(name) for name in (many[0], "ff", many[0], "f" * 16, "x")] == [2, 4, 3, 3, 3]
+    assert [seen.count(name) for name in many[1:]] == [2] * (len(many) - 1)
+
+
+def test_memory_stays_where_it_is_however_many_ids_are_counted() -> None:
+    """After the first 20,000, a hundred thousand more take less than the 1.6 MB that two words for each would."""
+    program = """
+import resource
+from judge.transcripts.seen import Seen
+seen = Seen()
+def most(first, last):
+    for number in range(first, last):
+        assert seen.count(f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}") == 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(-most(0, 20_000) + most(20_000, 120_000))
+"""
+    grown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert int(grown) < 1_600
+
+
+def test_a_full_temporary_folder_is_said_to_be_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> object:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    seen = Seen()
+    with pytest.raises(InputError, match=r"disk is full.*SQLITE_TMPDIR"):
+        sum(seen.count(f"{number:016x}") for number in range(100_000))
 
 
 # --- limits, one below and one above ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Petri, whose samples hold two conversations: that is `petri`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -17,10 +17,12 @@ from judge.text import quoted
 from judge.transcripts.blocks import content_pieces, result_status
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
+from judge.transcripts.jsontext import UNSURE, parse
 from judge.transcripts.jsontext import Origin as Place
-from judge.transcripts.jsontext import parse
+from judge.transcripts.limits import Limits
 from judge.transcripts.model import CallStatus, Origin, Role, Transcript, Warn
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string
+from judge.transcripts.shallow import find_object, parse_members, split
 from judge.transcripts.source import Opened, Record, Unreadable, elements
 
 NAME = "inspect"
@@ -31,6 +33,10 @@ _SOURCES: Final[dict[Role, dict[str, Origin]]] = {
 _ERRORS: Final[dict[str, CallStatus]] = {"timeout": "timeout", "approval": "denied", "permission": "denied"}
 _REFERENCE: Final = b'"attachment://'
 _WITHHELD: Final = ("target", "scores", "score", "metadata", "choices", "store", "files")
+_FACTS: Final = ("id", "uuid", "epoch", "model_usage", "limit", "error")
+_READ: Final = frozenset(("messages", *_FACTS, *_WITHHELD))
+_STORED_TEXTS: Final = ("attachments", "transcript")
+_Opening = Callable[[bytes, Place, Limits], tuple[Any, tuple[Warn, ...]]]
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -48,8 +54,29 @@ def _samples(names: list[str]) -> list[str]:
     return [name for name in names if name.startswith("samples/") and name.endswith(".json")]
 
 
-def records(opened: Opened) -> Iterator[Record | Unreadable]:
-    """One per sample."""
+def open_sample(raw: bytes, place: Place, limits: Limits) -> tuple[Any, tuple[Warn, ...]]:
+    """Return what `transcribe` reads of a sample: its events, mostly the messages once more, are passed over but for one.
+
+    Raises:
+        InputError: for text that is no JSON, a duplicate key, or a limit.
+    """
+    members = split(raw)
+    if members is not None:
+        stored = [name for name in _STORED_TEXTS if name in members]
+        messages = bytes(members.get("messages", b"")) if stored else b""
+        # Long texts stand beside the messages, which refer to them. An escape might hide a reference.
+        refers = b"attachment:" in messages or b"\\u" in messages
+        sample = parse_members(members, _READ.union(stored) if refers else _READ, limits)
+        if sample is not UNSURE and seq(sample.get("messages")):
+            event = find_object(members.get("events", b"[]"), "event", "model", ("event", "tools"), limits)
+            if event is not UNSURE:
+                sample["events"] = [event]
+                return sample, ()
+    return parse(raw, place, limits)
+
+
+def records(opened: Opened, opening: _Opening = open_sample) -> Iterator[Record | Unreadable]:
+    """One per sample; `opening` gives the value of an archive's member."""
     if opened.container != "zip":
         log, _ = opened.document
         samples = seq(obj(log).get("samples"))
@@ -68,7 +95,7 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
     for name in _samples(archive.names):
         try:
             raw = archive.read(name)
-            value, found = parse(raw, Place(f"{opened.uri}#{name}"), opened.limits)
+            value, found = opening(raw, Place(f"{opened.uri}#{name}"), opened.limits)
         except InputError as error:
             yield Unreadable(f"{opened.uri}#{name}", str(error))
             continue

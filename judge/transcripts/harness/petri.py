@@ -19,6 +19,7 @@ from judge.transcripts.blocks import sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.harness import inspect
+from judge.transcripts.jsontext import parse
 from judge.transcripts.model import TARGET, Pointer, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
 from judge.transcripts.source import Opened, Record, Unreadable, elements, resolve
@@ -36,7 +37,7 @@ def sniff(probe: Probe) -> Match | None:
     if {"auditor_model", "target_model"} <= facts.keys() or "target_messages" in probe.first:
         return Match(0.98, maybe(facts.get("version")))
     if probe.container == "zip":
-        first = next((record for record in inspect.records(probe.opened) if isinstance(record, Record)), None)
+        first = next((record for record in inspect.records(probe.opened, parse) if isinstance(record, Record)), None)
         return Match(0.98, "eval") if first is not None and is_audit(obj(first.value)) else None
     samples = objs(probe.first.get("samples"))
     return Match(0.98, "eval") if samples and is_audit(samples[0]) else None
@@ -53,7 +54,7 @@ def is_audit(sample: dict[str, Any]) -> bool:
 def records(opened: Opened) -> Iterator[Record | Unreadable]:
     """One per transcript or sample."""
     if opened.container == "zip" or "samples" in obj(opened.document[0]):
-        yield from inspect.records(opened)
+        yield from inspect.records(opened, parse)  # whole: what was rolled back is in the events
     else:
         yield from elements(opened)
 
