@@ -87,13 +87,14 @@ def parse_quickly(raw: bytes, limits: Limits) -> Any:
     same = written == raw or written == _without_space(raw)
     if not same and (raw.count(b":") != written.count(b":") or _ESCAPED_COLON.search(raw)):
         return UNSURE
+    # A key costs four bytes of a text and a level a bracket: most short ones are neither too wide nor too deep.
     if (
         same
         and len(raw) <= _SHORT
-        and raw.count(b":") <= limits.keys
+        and (len(raw) <= 4 * limits.keys or raw.count(b":") <= limits.keys)
         and raw.count(b"{") + raw.count(b"[") <= limits.depth
     ):
-        return value  # neither too wide nor too deep, and most are
+        return value
     try:
         return UNSURE if _survey(value, _NOWHERE, limits, floats=not same) else value
     except InputError:
