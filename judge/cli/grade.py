@@ -139,10 +139,8 @@ def grade(
     """
     from judge.grading.judges import parse_judge
     from judge.grading.lanes.batches import SIZE as BATCH_SIZE
-    from judge.grading.lanes.batches import open_batches
     from judge.ledger.opening import open_ledger
     from judge.rubrics.loading import load_rubrics
-    from judge.text import counted
     from judge.workspace import resolve_workspace
 
     here = resolve_workspace(workspace)
@@ -201,13 +199,8 @@ def grade(
             on_progress=follow,
             wanted=None if json or everything or seated else outcome.wants,
         )
-        try:
+        with _say_how_to_go_on(book if batch else None):
             asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
-        except KeyboardInterrupt:
-            # typer would end the program without a word
-            waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
-            say(f"\njudge: stopped; what was done is kept{waiting}, run the same command again to go on")
-            raise typer.Exit(130) from None
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
     summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
@@ -215,6 +208,25 @@ def grade(
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
     if code := _exit_code(outcome, unreadable):
         raise typer.Exit(code)
+
+
+@contextmanager
+def _say_how_to_go_on(batching: Ledger | None) -> Iterator[None]:
+    """End the program with a word where it is stopped, which typer would do without; `batching` knows of open batches."""
+    from judge.grading.lanes.batches import open_batches
+    from judge.text import counted
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        waiting = f"; {counted(len(open_batches(batching)), 'batch', 'batches')} with the provider" if batching else ""
+        say(f"\njudge: stopped; what was done is kept{waiting}, run the same command again to go on")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        say(
+            "judge: stopped, nobody reads the output any more; what was done is kept, run the same command again to go on"
+        )
+        raise typer.Exit(1) from None
 
 
 def _exit_code(outcome: Outcome, unreadable: Sequence[Unreadable]) -> int:
