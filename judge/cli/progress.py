@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from judge.grading.tally import Tally
-    from judge.transcripts.model import Transcript
+    from judge.transcripts.model import Source, Transcript
 
 INTERVAL_S: Final = 10.0
 # The rate that the time left is reckoned with: over the last minute, since providers do not keep an even pace.
@@ -24,7 +24,11 @@ class Reading:
     """How far the sources have been read, in bytes, told from the transcripts that come out of them."""
 
     def __init__(self, sources: Iterable[Path], limit: int | None = None) -> None:
+        from judge.transcripts.source import name_file
+
+        sources = tuple(sources)
         self._total = _count_bytes(sources)
+        self._given = tuple(name_file(source) for source in sources)
         self._limit = limit
         self._transcripts = 0
         self._before = 0  # bytes of files that are behind
@@ -33,15 +37,24 @@ class Reading:
 
     def follow(self, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
         """Pass transcripts on, noting where each was."""
+        from judge.transcripts.canonical import encode
+
         for transcript in transcripts:
             source = transcript.source
-            if source.uri != self._uri:
+            here = self._is_here(source)
+            if source.uri != self._uri or not here:
                 self._before += self._size
-                self._uri, self._size = source.uri, source.size
-            self._within = _place(transcript)
+                self._uri, self._size = source.uri, source.size if here else len(encode(transcript)) + 1
+            self._within = _place(transcript) if here else 1.0
             self._transcripts += 1
             yield transcript
         self._ended = True
+
+    def _is_here(self, source: Source) -> bool:
+        """Whether it names a file that is read, and not one that was once read, as a transcript in our own form does."""
+        return bool(source.size) and any(
+            given in (".", source.uri) or source.uri.startswith(given.rstrip("/") + "/") for given in self._given
+        )
 
     @property
     def share(self) -> float | None:

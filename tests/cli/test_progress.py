@@ -8,6 +8,7 @@ import pytest
 
 from judge.cli.progress import Follow, Reading
 from judge.grading.tally import Tally
+from judge.transcripts.canonical import write
 from judge.transcripts.reading import read
 
 
@@ -82,3 +83,18 @@ def test_a_folder_counts_every_file_but_hidden_ones(four: Path) -> None:
     for _ in range(5):
         next(stream)
     assert pytest.approx(5 / 8, rel=0.02) == reading.share
+
+
+def test_our_own_form_counts_by_its_own_bytes(four: Path) -> None:
+    """A transcript says which file it is from; that file may be large or gone, and is not what is read."""
+    kept = four.parent / "kept.jsonl"
+    with kept.open("wb") as stream:
+        write(read(four), stream)
+    four.unlink()
+    reading = Reading([kept])
+    stream = reading.follow(read(kept))
+    shares = []
+    for _ in range(4):
+        next(stream)
+        shares.append(reading.share)
+    assert pytest.approx([1 / 4, 2 / 4, 3 / 4, 1], rel=0.02) == shares
