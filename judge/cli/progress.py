@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 INTERVAL_S: Final = 10.0
 # The rate that the time left is reckoned with: over the last minute, since providers do not keep an even pace.
 _RATE_S: Final = 60.0
+_BATCHES_SHOWN: Final = 3
 _MOST_FILES: Final = 100_000  # whose sizes are looked up before a run begins
 
 
@@ -136,9 +137,23 @@ def describe(tally: Tally) -> str:
             spent,
             f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
             f"{tally.done / seconds:.1f}/s",
-            *(f"batch {name}: {status}, {answered:,} answered" for name, (status, answered) in tally.batches.items()),
+            *_describe_batches(tally.batches),
         ]
     )
+
+
+def _describe_batches(batches: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """How each batch stands that is out; of those that have ended how many there are, since a long run has hundreds."""
+    from judge.grading.lanes.batches import ENDED
+    from judge.text import counted
+
+    out = {name: one for name, one in batches.items() if one[0] not in ENDED}
+    if ended := len(batches) - len(out):
+        yield f"{counted(ended, 'batch', 'batches')} ended"
+    for name, (status, answered) in list(out.items())[:_BATCHES_SHOWN]:
+        yield f"batch {name}: {status}, {answered:,} answered" if name else f"the batch interface is {status}"
+    if len(out) > _BATCHES_SHOWN:
+        yield f"{len(out) - _BATCHES_SHOWN:,} more out"
 
 
 def _duration(seconds: float) -> str:

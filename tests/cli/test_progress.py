@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from judge.cli.progress import Follow, Reading
+from judge.cli.progress import Follow, Reading, describe
 from judge.grading.tally import Tally
 from judge.transcripts.canonical import write
 from judge.transcripts.reading import read
@@ -98,3 +98,20 @@ def test_our_own_form_counts_by_its_own_bytes(four: Path) -> None:
         next(stream)
         shares.append(reading.share)
     assert pytest.approx([1 / 4, 2 / 4, 3 / 4, 1], rel=0.02) == shares
+
+
+def test_batches_that_have_ended_are_counted_and_those_that_are_out_are_named() -> None:
+    """A run of days has hundreds: the line stays one that can be read."""
+    tally = Tally(batches={f"b{n}": ("completed", 1_000) for n in range(300)} | {"x": ("in_progress", 12)})
+    assert describe(tally).endswith("/s, 300 batches ended, batch x: in_progress, 12 answered")
+    tally.batches |= {f"y{n}": ("validating", 0) for n in range(9)}
+    assert describe(tally).endswith("batch y1: validating, 0 answered, 7 more out")
+
+
+def test_a_batch_interface_that_answers_again_is_no_longer_called_unreachable() -> None:
+    """Trouble that is over is not reported for days."""
+    tally = Tally()
+    tally.note_batch("", "unreachable", 0)
+    assert describe(tally).endswith("/s, the batch interface is unreachable")
+    tally.note_batch("x", "in_progress", 3)
+    assert describe(tally).endswith("/s, batch x: in_progress, 3 answered")
