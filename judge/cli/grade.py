@@ -179,11 +179,10 @@ def grade(
 
     look_less_often()
 
-    where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
     outcome = Outcome()
-    with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
+    with open_ledger(ledger_path(ledger, workspace)) as book, Follow(quiet=quiet, reading=reading) as follow:
         rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
         stream = ask(
             _choose_run(processes, cluster, record, together, partial(_open_paces, book, **rates)),
@@ -203,7 +202,7 @@ def grade(
             asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
-    summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
+    summarise(outcome, follow, f"{book.where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
     if code := _exit_code(outcome, unreadable):
@@ -336,9 +335,9 @@ def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
 @contextmanager
 def _find_verdicts(where: str, retry: Sequence[Status]) -> Iterator[Callable[[str], bool]]:
     """Give a function that says of a verdict whether the ledger, if there is one, holds it for good."""
-    from judge.ledger.opening import open_ledger
+    from judge.ledger.opening import is_address, open_ledger
 
-    if "://" not in where and not Path(where).exists():
+    if not is_address(where) and not Path(where).exists():
         yield lambda _verdict_id: False
         return
     with open_ledger(where, read_only=True) as book:
