@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -34,7 +34,7 @@ from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from judge.grading.judges import Judge
-    from judge.grading.lanes.pace import Paces
+    from judge.grading.lanes.pace import LocalPaces, Paces
     from judge.grading.panels.panel import Panel
     from judge.ledger.store import Ledger
     from judge.ledger.verdict import Status
@@ -173,7 +173,7 @@ def grade(
         return
 
     import asyncio
-    from functools import partial
+    from functools import cache, partial
 
     from judge.grading.budget import Budget
 
@@ -182,10 +182,18 @@ def grade(
     purse = Budget(budget)
     reading = Reading(sources, limit)
     outcome = Outcome()
-    with open_ledger(ledger_path(ledger, workspace)) as book, Follow(quiet=quiet, reading=reading) as follow:
-        rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
+    with ExitStack() as stack:
+        book = stack.enter_context(open_ledger(ledger_path(ledger, workspace)))
+        paces = cache(partial(_open_paces, book, rpm=rpm or settings.rpm, tpm=tpm or settings.tpm))
+        follow = stack.enter_context(
+            Follow(
+                quiet=quiet,
+                reading=reading,
+                list_down=lambda: paces().list_down() if paces.cache_info().currsize else (),
+            )
+        )
         stream = ask(
-            _choose_run(processes, cluster, record, together, partial(_open_paces, book, **rates)),
+            _choose_run(processes, cluster, record, together, paces),
             reading.follow(transcripts),
             lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
@@ -325,7 +333,7 @@ def _choose_way(lane: str, *, batch: bool, elsewhere: bool) -> str:
     return "batch" if batch else lane
 
 
-def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
+def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> LocalPaces:
     """Return how fast providers are asked; where requests are limited, those of the last minute count too."""
     from judge.grading.lanes.pace import LocalPaces, read_ages
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -72,12 +72,19 @@ class Follow:
     """Call it with the tally after each group of verdicts; use it as a context manager."""
 
     def __init__(
-        self, *, quiet: bool, reading: Reading | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        quiet: bool,
+        reading: Reading | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        list_down: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`list_down` names the providers that keep failing, which a run waits for without a new verdict."""
         self._live: Any = None
         self._quiet = quiet
         self._reading = reading
         self._clock = clock
+        self._list_down = list_down
         self._said = clock()
         self._past: deque[tuple[float, int]] = deque([(clock(), 0)])
         self.last: Tally | None = None
@@ -117,6 +124,11 @@ class Follow:
         return max(tally.drawn / share - tally.done - tally.found, 0.0) * (now - then) / (done - before)
 
     def _line(self, tally: Tally) -> str:
+        from judge.text import one_line
+
+        if down := self._list_down():
+            # Nobody knows how long that lasts.
+            return f"{describe(tally)}; waiting, as every answer of {one_line(', '.join(down), 200)} is a failure"
         left = self.seconds_left(tally)
         return describe(tally) + (f", {_duration(left)} left" if left is not None else "")
 

@@ -115,3 +115,17 @@ def test_a_batch_interface_that_answers_again_is_no_longer_called_unreachable() 
     assert describe(tally).endswith("/s, the batch interface is unreachable")
     tally.note_batch("x", "in_progress", 3)
     assert describe(tally).endswith("/s, batch x: in_progress, 3 answered")
+
+
+def test_a_run_that_waits_for_a_provider_says_so(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a provider is down no verdict comes, and the time left is anybody's guess: the line says what it waits for."""
+    clock, reading, down = Clock(), Reading([four]), ["openai"]
+    follow = Follow(quiet=False, reading=reading, clock=clock, list_down=lambda: down)
+    next(reading.follow(read(four)))
+    clock.now = 10.0
+    follow(Tally(done=3, drawn=6))
+    assert capsys.readouterr().err.endswith("; waiting, as every answer of openai is a failure\n")
+    down.clear()
+    clock.now = 20.0
+    follow(Tally(done=6, drawn=6))
+    assert capsys.readouterr().err.endswith(" left\n")
