@@ -23,6 +23,7 @@ from judge.cli.common import (
     read_sources,
     report_unreadable,
     say,
+    show_usd,
 )
 from judge.cli.given import finite
 from judge.cli.outcome import Outcome, print_all, summarise
@@ -372,7 +373,7 @@ def _preview(
         if json:
             print_json(row.model_dump(mode="json"))
             continue
-        cost = "cost unknown: give --price" if row.cost_usd is None else f"about {row.cost_usd:.2f} USD"
+        cost = "cost unknown: give --price" if row.cost_usd is None else f"about {show_usd(row.cost_usd)}"
         several = (
             f" for {counted(row.verdicts, 'verdict')}, as some take several windows" if row.calls > row.verdicts else ""
         )

@@ -199,9 +199,19 @@ def test_a_dry_run_asks_nobody_and_writes_nothing(folder: Path) -> None:
         "grade", "good.jsonl", "-r", "coercive-leverage", "-m", "openai/gpt-4o", "--dry-run", "--samples", "3",
         cwd=folder, OPENAI_API_KEY="sk-canary-not-a-key",
     )  # fmt: skip
-    assert re.search(r"openai/gpt-4o: 3 calls, about [\d,]+ tokens in and [\d,]+ out, about \d+\.\d\d USD", done.stdout)
+    assert re.search(
+        r"openai/gpt-4o: 3 calls, about [\d,]+ tokens in and [\d,]+ out, about \d+\.\d{4} USD", done.stdout
+    )
     assert not (folder / "ledger.db").exists()
     assert "sk-canary" not in done.stdout + done.stderr
+
+
+def test_a_small_cost_does_not_look_like_none(folder: Path) -> None:
+    """One short question to a small model costs some hundredths of a cent, and that is what is said."""
+    done = judge("grade", "good.jsonl", "-r", "coercive-leverage", "-m", "openai/gpt-5-nano", "--dry-run", cwd=folder)
+    said = re.search(r"about ([\d.]+) USD", done.stdout)
+    assert said is not None
+    assert 0 < float(said[1]) < 0.01
 
 
 def test_init_makes_a_workspace_once(tmp_path: Path) -> None:
