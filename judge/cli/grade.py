@@ -167,7 +167,7 @@ def grade(
     transcripts: Iterable[Transcript] = islice(read_sources(sources, format, unreadable, limits), limit)
     if dry_run:
         with _find_verdicts(ledger_path(ledger, workspace), statuses) as is_found:
-            _preview(list(transcripts), rubrics, seated or judges, samples, is_found, json=json)
+            _preview(list(transcripts), rubrics, seated or judges, samples, is_found, together, json=json)
         report_unreadable(unreadable, quiet=quiet)
         if any(not item.refused for item in unreadable):
             raise typer.Exit(1)
@@ -359,6 +359,7 @@ def _preview(
     judges: list[Judge] | Panel,
     samples: int,
     is_found: Callable[[str], bool],
+    together: int,
     *,
     json: bool,
 ) -> None:
@@ -369,14 +370,13 @@ def _preview(
     if not isinstance(judges, list):
         print_preview(judges, transcripts, rubrics, is_found, json=json)
         return
-    for row in preview(transcripts, rubrics, judges, samples, is_found):
+    for row in preview(transcripts, rubrics, judges, samples, is_found, together):
         if json:
             print_json(row.model_dump(mode="json"))
             continue
         cost = "cost unknown: give --price" if row.cost_usd is None else f"about {show_usd(row.cost_usd)}"
-        several = (
-            f" for {counted(row.verdicts, 'verdict')}, as some take several windows" if row.calls > row.verdicts else ""
-        )
+        windows = ", as some take several windows" if row.calls > row.verdicts else ""
+        several = f" for {counted(row.verdicts, 'verdict')}{windows}" if row.calls != row.verdicts else ""
         found = f" ({counted(row.found, 'verdict')} more found in the ledger)" if row.found else ""
         print(
             f"{row.judge}: {counted(row.calls, 'call')}{several}{found}, "
