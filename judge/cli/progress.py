@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from judge.transcripts.model import Source, Transcript
 
 INTERVAL_S: Final = 10.0
-# The rate that the time left is reckoned with: over the last minute, since providers do not keep an even pace.
-_RATE_S: Final = 60.0
+# The rate that the time left is reckoned with: over the last minutes, since providers do not keep an even pace. More than one of
+# them, since under a limit per minute all that a minute allows may be asked in its first second.
+_RATE_S: Final = 240.0
 _BATCHES_SHOWN: Final = 3
 _MOST_FILES: Final = 100_000  # whose sizes are looked up before a run begins
 
@@ -116,7 +117,7 @@ class Follow:
             print(self._line(tally), file=sys.stderr, flush=True)
 
     def seconds_left(self, tally: Tally) -> float | None:
-        """How long the rest takes at the pace of the last minute; None while that cannot be told."""
+        """How long the rest takes at the pace of the last minutes; None while that cannot be told."""
         share = self._reading.share if self._reading else None
         (then, before), (now, done) = self._past[0], self._past[-1]
         if share is None or done == before or now <= then:

@@ -129,3 +129,17 @@ def test_a_run_that_waits_for_a_provider_says_so(four: Path, capsys: pytest.Capt
     clock.now = 20.0
     follow(Tally(done=6, drawn=6))
     assert capsys.readouterr().err.endswith(" left\n")
+
+
+def test_a_limit_per_minute_does_not_make_the_time_left_swing(four: Path) -> None:
+    """40 verdicts in the first second of each 62 s, 400 in all: ever less is left, and never said to be twice or half of it."""
+    clock, reading = Clock(), Reading([four])
+    follow = Follow(quiet=True, reading=reading, clock=clock)
+    list(reading.follow(read(four)))
+    for second in range(30, 500):
+        clock.now = float(second)
+        tally = Tally(done=40 * (1 + second // 62), drawn=400)
+        follow(tally)
+        said, true = follow.seconds_left(tally), 62 * 10 - second
+        assert said is not None
+        assert true / 2.5 < said < true * 1.5
