@@ -24,6 +24,8 @@ _TOKENS_PER_ANSWER = 60
 _TOKENS_PER_MARK = 5
 # A question, one re-ask for the schema, one for the evidence, and one for the schema of that.
 MOST_REQUESTS = 4
+# A question for several rubrics and one re-ask for its schema; after that each is asked for by itself.
+_MOST_JOINT = 2
 
 
 class Preview(Frozen):
@@ -64,7 +66,8 @@ def preview(
     for judge, count in zip(judges, counts, strict=True):
         price = find_price(judge)
         cost = None if price is None else (count.input_tokens * price.input + count.output_tokens * price.output) / 1e6
-        yield Preview(judge=judge.model, cost_usd=cost, **vars(count))
+        most = MOST_REQUESTS if together == 1 else _MOST_JOINT + together * MOST_REQUESTS
+        yield Preview(judge=judge.model, cost_usd=cost, most_requests_per_call=most, **vars(count))
 
 
 @dataclass

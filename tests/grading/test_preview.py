@@ -83,7 +83,14 @@ def test_rubrics_that_share_a_call_are_counted_once() -> None:
     assert 0 < question < one.input_tokens
     assert 2 * one.input_tokens + question == joined.input_tokens < apart.input_tokens
     assert apart.output_tokens == joined.output_tokens
-    assert list(preview([long()], rubrics, [JUDGE], 1)) == list(preview([long()], rubrics, [JUDGE], 1, together=2))
+    assert (4, 2 + 2 * 4) == (apart.most_requests_per_call, joined.most_requests_per_call)
+    (apart,) = preview([long()], rubrics, [JUDGE], 1)
+    (joined,) = preview([long()], rubrics, [JUDGE], 1, together=2)
+    assert (apart.calls, apart.input_tokens, apart.output_tokens) == (
+        joined.calls,
+        joined.input_tokens,
+        joined.output_tokens,
+    )
 
 
 def test_a_call_for_several_rubrics_is_whole_while_one_of_them_is_missing() -> None:
