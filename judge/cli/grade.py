@@ -211,7 +211,8 @@ def grade(
             asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
-    summarise(outcome, follow, f"{book.where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
+    where = f"{book.where}, {head.rows} entries, head {head.sha256[:16]}"
+    summarise(outcome, follow, where, paid_usd=None if budget is None else purse.spent_usd, quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
     if code := _exit_code(outcome, unreadable):
