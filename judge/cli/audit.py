@@ -71,10 +71,11 @@ def audit(
     """
     from judge.audit.access import Access
     from judge.audit.server import Setting, make_app, warm_up
+    from judge.ledger.opening import is_address
 
     where = ledger_path(ledger, workspace)
     home = resolve_workspace(workspace)
-    folder = gold or (home / "gold" if home else Path(where).parent / "gold")
+    folder = gold or (home / "gold" if home else (Path() if is_address(where) else Path(where).parent) / "gold")
     more = _find_more(sources or [], rubric or [], folder, home)
     book, writable = _open(where, make=bool(more))
     with book, _bind(port) as listening:

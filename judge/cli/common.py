@@ -174,6 +174,11 @@ def report_unreadable(unreadable: list[Unreadable], *, quiet: bool = False) -> N
                 say(f"  and {len(rows) - COPIES_SHOWN:,} more", quiet=quiet)
 
 
+def show_usd(cost: float) -> str:
+    """Write a sum of money so that a small one does not look like none."""
+    return f"{cost:.2f} USD" if cost >= 1 or not cost else f"{cost:.4f} USD"
+
+
 def parse_price(text: str | None) -> Any:
     """Read `--price INPUT/OUTPUT[/CACHED]`, US dollars per million tokens."""
     if text is None:

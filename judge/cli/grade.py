@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -23,6 +23,7 @@ from judge.cli.common import (
     read_sources,
     report_unreadable,
     say,
+    show_usd,
 )
 from judge.cli.given import finite
 from judge.cli.outcome import Outcome, print_all, summarise
@@ -34,7 +35,7 @@ from judge.workspace import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from judge.grading.judges import Judge
-    from judge.grading.lanes.pace import Paces
+    from judge.grading.lanes.pace import LocalPaces, Paces
     from judge.grading.panels.panel import Panel
     from judge.ledger.store import Ledger
     from judge.ledger.verdict import Status
@@ -139,10 +140,8 @@ def grade(
     """
     from judge.grading.judges import parse_judge
     from judge.grading.lanes.batches import SIZE as BATCH_SIZE
-    from judge.grading.lanes.batches import open_batches
     from judge.ledger.opening import open_ledger
     from judge.rubrics.loading import load_rubrics
-    from judge.text import counted
     from judge.workspace import resolve_workspace
 
     here = resolve_workspace(workspace)
@@ -168,27 +167,34 @@ def grade(
     transcripts: Iterable[Transcript] = islice(read_sources(sources, format, unreadable, limits), limit)
     if dry_run:
         with _find_verdicts(ledger_path(ledger, workspace), statuses) as is_found:
-            _preview(list(transcripts), rubrics, seated or judges, samples, is_found, json=json)
+            _preview(list(transcripts), rubrics, seated or judges, samples, is_found, together, json=json)
         report_unreadable(unreadable, quiet=quiet)
         if any(not item.refused for item in unreadable):
             raise typer.Exit(1)
         return
 
     import asyncio
-    from functools import partial
+    from functools import cache, partial
 
     from judge.grading.budget import Budget
 
     look_less_often()
 
-    where = ledger_path(ledger, workspace)
     purse = Budget(budget)
     reading = Reading(sources, limit)
     outcome = Outcome()
-    with open_ledger(where) as book, Follow(quiet=quiet, reading=reading) as follow:
-        rates = {"rpm": rpm or settings.rpm, "tpm": tpm or settings.tpm}
+    with ExitStack() as stack:
+        book = stack.enter_context(open_ledger(ledger_path(ledger, workspace)))
+        paces = cache(partial(_open_paces, book, rpm=rpm or settings.rpm, tpm=tpm or settings.tpm))
+        follow = stack.enter_context(
+            Follow(
+                quiet=quiet,
+                reading=reading,
+                list_down=lambda: paces().list_down() if paces.cache_info().currsize else (),
+            )
+        )
         stream = ask(
-            _choose_run(processes, cluster, record, together, partial(_open_paces, book, **rates)),
+            _choose_run(processes, cluster, record, together, paces),
             reading.follow(transcripts),
             lambda: islice(read_sources(sources, format, [], limits), limit),
             rubrics,
@@ -201,20 +207,35 @@ def grade(
             on_progress=follow,
             wanted=None if json or everything or seated else outcome.wants,
         )
-        try:
+        with _say_how_to_go_on(book if batch else None):
             asyncio.run(print_all(stream, outcome, json=json, everything=everything, panel=seated is not None))
-        except KeyboardInterrupt:
-            # typer would end the program without a word
-            waiting = f"; {counted(len(open_batches(book)), 'batch', 'batches')} with the provider" if batch else ""
-            say(f"\njudge: stopped; what was done is kept{waiting}, run the same command again to go on")
-            raise typer.Exit(130) from None
         head = book.head()
     report_unreadable(unreadable, quiet=quiet)
-    summarise(outcome, follow, f"{where}, {head.rows} entries, head {head.sha256[:16]}", quiet=quiet)
+    where = f"{book.where}, {head.rows} entries, head {head.sha256[:16]}"
+    summarise(outcome, follow, where, paid_usd=None if budget is None else purse.spent_usd, quiet=quiet)
     if purse.reached:
         raise BudgetError(f"the budget of {budget:g} USD is reached; run the same command with a larger one to go on")
     if code := _exit_code(outcome, unreadable):
         raise typer.Exit(code)
+
+
+@contextmanager
+def _say_how_to_go_on(batching: Ledger | None) -> Iterator[None]:
+    """End the program with a word where it is stopped, which typer would do without; `batching` knows of open batches."""
+    from judge.grading.lanes.batches import open_batches
+    from judge.text import counted
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        waiting = f"; {counted(len(open_batches(batching)), 'batch', 'batches')} with the provider" if batching else ""
+        say(f"\njudge: stopped; what was done is kept{waiting}, run the same command again to go on")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        say(
+            "judge: stopped, nobody reads the output any more; what was done is kept, run the same command again to go on"
+        )
+        raise typer.Exit(1) from None
 
 
 def _exit_code(outcome: Outcome, unreadable: Sequence[Unreadable]) -> int:
@@ -314,7 +335,7 @@ def _choose_way(lane: str, *, batch: bool, elsewhere: bool) -> str:
     return "batch" if batch else lane
 
 
-def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
+def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> LocalPaces:
     """Return how fast providers are asked; where requests are limited, those of the last minute count too."""
     from judge.grading.lanes.pace import LocalPaces, read_ages
 
@@ -324,9 +345,9 @@ def _open_paces(ledger: Ledger, *, rpm: int | None, tpm: int | None) -> Paces:
 @contextmanager
 def _find_verdicts(where: str, retry: Sequence[Status]) -> Iterator[Callable[[str], bool]]:
     """Give a function that says of a verdict whether the ledger, if there is one, holds it for good."""
-    from judge.ledger.opening import open_ledger
+    from judge.ledger.opening import is_address, open_ledger
 
-    if "://" not in where and not Path(where).exists():
+    if not is_address(where) and not Path(where).exists():
         yield lambda _verdict_id: False
         return
     with open_ledger(where, read_only=True) as book:
@@ -339,6 +360,7 @@ def _preview(
     judges: list[Judge] | Panel,
     samples: int,
     is_found: Callable[[str], bool],
+    together: int,
     *,
     json: bool,
 ) -> None:
@@ -349,14 +371,13 @@ def _preview(
     if not isinstance(judges, list):
         print_preview(judges, transcripts, rubrics, is_found, json=json)
         return
-    for row in preview(transcripts, rubrics, judges, samples, is_found):
+    for row in preview(transcripts, rubrics, judges, samples, is_found, together):
         if json:
             print_json(row.model_dump(mode="json"))
             continue
-        cost = "cost unknown: give --price" if row.cost_usd is None else f"about {row.cost_usd:.2f} USD"
-        several = (
-            f" for {counted(row.verdicts, 'verdict')}, as some take several windows" if row.calls > row.verdicts else ""
-        )
+        cost = "cost unknown: give --price" if row.cost_usd is None else f"about {show_usd(row.cost_usd)}"
+        windows = ", as some take several windows" if row.calls > row.verdicts else ""
+        several = f" for {counted(row.verdicts, 'verdict')}{windows}" if row.calls != row.verdicts else ""
         found = f" ({counted(row.found, 'verdict')} more found in the ledger)" if row.found else ""
         print(
             f"{row.judge}: {counted(row.calls, 'call')}{several}{found}, "

@@ -103,13 +103,15 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         run(sys.argv[1:])
+    except SystemExit as ended:
+        _close_output()
+        if not isinstance(ended.__context__, BrokenPipeError):  # which typer takes for a failure
+            raise
     except JudgeError as error:
         print(f"judge: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error, and Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _close_output()
     except OSError as error:
         # What no command foresaw: a folder that is not there, a disk that is full. The place is all that a user can act on.
         where = f"{error.filename}: " if error.filename is not None else ""
@@ -119,6 +121,16 @@ def main() -> None:
     except KeyboardInterrupt:
         print("judge: stopped; what was done is kept, run the same command again to go on", file=sys.stderr)
         sys.exit(130)
+    else:
+        _close_output()
+
+
+def _close_output() -> None:
+    """Write out what is left. That its reader went away (`| head`) is no error, and Python must not complain at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from judge.ledger.verdict import Verdict
 
 
+_LEAST_SHOWN_USD = 0.0001
+
+
 @dataclass
 class _Rubric:
     """What a run came to on one rubric."""
@@ -83,8 +86,8 @@ async def print_all(
             print("\n".join(describe_verdict(verdict)))
 
 
-def summarise(outcome: Outcome, follow: Follow, ledger: str, *, quiet: bool) -> None:
-    """Say what all verdicts come to."""
+def summarise(outcome: Outcome, follow: Follow, ledger: str, *, paid_usd: float | None = None, quiet: bool) -> None:
+    """Say what all verdicts come to. `paid_usd` is what this run has taken from its budget, null where it had none."""
     from judge.text import counted
 
     if not outcome.total:
@@ -102,6 +105,8 @@ def summarise(outcome: Outcome, follow: Follow, ledger: str, *, quiet: bool) -> 
         say(f"no verdict: {outcome.missing:,} of {outcome.total:,}; counted as missing, not as clean", quiet=quiet)
     if follow.last is not None:
         say(describe(follow.last), quiet=quiet)
+        if paid_usd is not None and follow.last.spent_usd - paid_usd >= _LEAST_SHOWN_USD:
+            say(f"{paid_usd:.4f} USD of it by this run; the other answers an earlier one had paid for", quiet=quiet)
     say(f"ledger: {ledger}", quiet=quiet)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from judge.cli.common import print_json, say
+from judge.cli.common import print_json, say, show_usd
 from judge.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ def _share(share: float | None) -> str:
 
 
 def _cost(cost: float | None) -> str:
-    return "cost unknown" if cost is None else f"about {cost:.2f} USD"
+    return "cost unknown" if cost is None else f"about {show_usd(cost)}"

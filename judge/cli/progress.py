@@ -6,17 +6,19 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from judge.grading.tally import Tally
-    from judge.transcripts.model import Transcript
+    from judge.transcripts.model import Source, Transcript
 
 INTERVAL_S: Final = 10.0
-# The rate that the time left is reckoned with: over the last minute, since providers do not keep an even pace.
-_RATE_S: Final = 60.0
+# The rate that the time left is reckoned with: over the last minutes, since providers do not keep an even pace. More than one of
+# them, since under a limit per minute all that a minute allows may be asked in its first second.
+_RATE_S: Final = 240.0
+_BATCHES_SHOWN: Final = 3
 _MOST_FILES: Final = 100_000  # whose sizes are looked up before a run begins
 
 
@@ -24,7 +26,11 @@ class Reading:
     """How far the sources have been read, in bytes, told from the transcripts that come out of them."""
 
     def __init__(self, sources: Iterable[Path], limit: int | None = None) -> None:
+        from judge.transcripts.source import name_file
+
+        sources = tuple(sources)
         self._total = _count_bytes(sources)
+        self._given = tuple(name_file(source) for source in sources)
         self._limit = limit
         self._transcripts = 0
         self._before = 0  # bytes of files that are behind
@@ -33,15 +39,24 @@ class Reading:
 
     def follow(self, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
         """Pass transcripts on, noting where each was."""
+        from judge.transcripts.canonical import encode
+
         for transcript in transcripts:
             source = transcript.source
-            if source.uri != self._uri:
+            here = self._is_here(source)
+            if source.uri != self._uri or not here:
                 self._before += self._size
-                self._uri, self._size = source.uri, source.size
-            self._within = _place(transcript)
+                self._uri, self._size = source.uri, source.size if here else len(encode(transcript)) + 1
+            self._within = _place(transcript) if here else 1.0
             self._transcripts += 1
             yield transcript
         self._ended = True
+
+    def _is_here(self, source: Source) -> bool:
+        """Whether it names a file that is read, and not one that was once read, as a transcript in our own form does."""
+        return bool(source.size) and any(
+            given in (".", source.uri) or source.uri.startswith(given.rstrip("/") + "/") for given in self._given
+        )
 
     @property
     def share(self) -> float | None:
@@ -58,12 +73,19 @@ class Follow:
     """Call it with the tally after each group of verdicts; use it as a context manager."""
 
     def __init__(
-        self, *, quiet: bool, reading: Reading | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        quiet: bool,
+        reading: Reading | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        list_down: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`list_down` names the providers that keep failing, which a run waits for without a new verdict."""
         self._live: Any = None
         self._quiet = quiet
         self._reading = reading
         self._clock = clock
+        self._list_down = list_down
         self._said = clock()
         self._past: deque[tuple[float, int]] = deque([(clock(), 0)])
         self.last: Tally | None = None
@@ -95,7 +117,7 @@ class Follow:
             print(self._line(tally), file=sys.stderr, flush=True)
 
     def seconds_left(self, tally: Tally) -> float | None:
-        """How long the rest takes at the pace of the last minute; None while that cannot be told."""
+        """How long the rest takes at the pace of the last minutes; None while that cannot be told."""
         share = self._reading.share if self._reading else None
         (then, before), (now, done) = self._past[0], self._past[-1]
         if share is None or done == before or now <= then:
@@ -103,6 +125,11 @@ class Follow:
         return max(tally.drawn / share - tally.done - tally.found, 0.0) * (now - then) / (done - before)
 
     def _line(self, tally: Tally) -> str:
+        from judge.text import one_line
+
+        if down := self._list_down():
+            # Nobody knows how long that lasts.
+            return f"{describe(tally)}; waiting, as every answer of {one_line(', '.join(down), 200)} is a failure"
         left = self.seconds_left(tally)
         return describe(tally) + (f", {_duration(left)} left" if left is not None else "")
 
@@ -123,9 +150,23 @@ def describe(tally: Tally) -> str:
             spent,
             f"{tally.input_tokens:,} + {tally.output_tokens:,} tokens",
             f"{tally.done / seconds:.1f}/s",
-            *(f"batch {name}: {status}, {answered:,} answered" for name, (status, answered) in tally.batches.items()),
+            *_describe_batches(tally.batches),
         ]
     )
+
+
+def _describe_batches(batches: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """How each batch stands that is out; of those that have ended how many there are, since a long run has hundreds."""
+    from judge.grading.lanes.batches import ENDED
+    from judge.text import counted
+
+    out = {name: one for name, one in batches.items() if one[0] not in ENDED}
+    if ended := len(batches) - len(out):
+        yield f"{counted(ended, 'batch', 'batches')} ended"
+    for name, (status, answered) in list(out.items())[:_BATCHES_SHOWN]:
+        yield f"batch {name}: {status}, {answered:,} answered" if name else f"the batch interface is {status}"
+    if len(out) > _BATCHES_SHOWN:
+        yield f"{len(out) - _BATCHES_SHOWN:,} more out"
 
 
 def _duration(seconds: float) -> str:

@@ -86,6 +86,7 @@ def report(
     from judge.calibration.anchoring import measure_anchoring
     from judge.calibration.certificate import verify_certificate
     from judge.ledger.decisions import tell_standing
+    from judge.ledger.opening import name_ledger
     from judge.report.figures import tell_anchoring
     from judge.report.gather import Origin, gather
 
@@ -110,7 +111,7 @@ def report(
         certificates=[verify_certificate(path) for path in certificate or ()],
         cases=cases,
         masked=not show_secrets,
-        origin=Origin() if verdicts else Origin(ledger=ledger_path(ledger, workspace)),
+        origin=Origin() if verdicts else Origin(ledger=name_ledger(ledger_path(ledger, workspace))),
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("transcript-judge"),
     )

@@ -9,6 +9,7 @@ from judge.frozen import Frozen
 from judge.grading.decision import decide_unasked
 from judge.grading.judges import Judge, Price
 from judge.grading.judging import make_verdict_id
+from judge.grading.lanes.opening import seat
 from judge.grading.prompt import INSTRUCTIONS, WINDOW_INSTRUCTIONS, Boundary, render_question, render_transcript
 from judge.grading.view import View
 from judge.grading.windows.dividing import plan_views
@@ -23,6 +24,8 @@ _TOKENS_PER_ANSWER = 60
 _TOKENS_PER_MARK = 5
 # A question, one re-ask for the schema, one for the evidence, and one for the schema of that.
 MOST_REQUESTS = 4
+# A question for several rubrics and one re-ask for its schema; after that each is asked for by itself.
+_MOST_JOINT = 2
 
 
 class Preview(Frozen):
@@ -48,30 +51,23 @@ def preview(
     judges: Sequence[Judge],
     samples: int,
     is_found: Callable[[str], bool] = lambda _verdict_id: False,
+    together: int = 1,
 ) -> Iterator[Preview]:
-    """Yield what each judge would be asked; `is_found` says of a verdict's id whether it need not be asked again."""
+    """Yield what each judge would be asked, so many rubrics in a call.
+
+    `is_found` says of a verdict's id whether it need not be asked again.
+    """
     counts = [_Count() for _ in judges]
     for transcript in transcripts:
         tokens: dict[tuple[View, ...], int] = {}
         for judge, count in zip(judges, counts, strict=True):
-            for rubric in rubrics:
-                ids = [make_verdict_id(transcript, rubric, judge, sample) for sample in range(samples)]
-                new = sum(not is_found(verdict_id) for verdict_id in ids)
-                count.found += samples - new
-                if not new or decide_unasked(transcript, rubric):
-                    continue
-                views = plan_views(transcript, rubric, judge)
-                if views not in tokens:
-                    tokens[views] = sum(_count_shown(transcript, view) for view in views)
-                count.verdicts += new
-                count.calls += new * len(views)
-                count.input_tokens += new * (tokens[views] + len(views) * estimate_tokens(render_question(rubric)))
-                answer = _TOKENS_PER_ANSWER + _TOKENS_PER_FINDING * len(rubric.criteria)
-                count.output_tokens += new * len(views) * answer
+            for seated, own in seat(judge, tuple(rubrics), together):
+                _add(count, transcript, own, seated, samples, is_found, tokens)
     for judge, count in zip(judges, counts, strict=True):
         price = find_price(judge)
         cost = None if price is None else (count.input_tokens * price.input + count.output_tokens * price.output) / 1e6
-        yield Preview(judge=judge.model, cost_usd=cost, **vars(count))
+        most = MOST_REQUESTS if together == 1 else _MOST_JOINT + together * MOST_REQUESTS
+        yield Preview(judge=judge.model, cost_usd=cost, most_requests_per_call=most, **vars(count))
 
 
 @dataclass
@@ -81,6 +77,43 @@ class _Count:
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+
+    def add(self, calls: int, shown_tokens: int, questions: int, rubric: Rubric) -> None:
+        """Count calls, what they show of the transcript, and how often they ask about a rubric."""
+        self.calls += calls
+        self.input_tokens += shown_tokens + questions * estimate_tokens(render_question(rubric))
+        self.output_tokens += questions * (_TOKENS_PER_ANSWER + _TOKENS_PER_FINDING * len(rubric.criteria))
+
+
+def _add(
+    count: _Count,
+    transcript: Transcript,
+    rubrics: Sequence[Rubric],
+    judge: Judge,
+    samples: int,
+    is_found: Callable[[str], bool],
+    tokens: dict[tuple[View, ...], int],
+) -> None:
+    """Add what a judge would be asked of a transcript on rubrics that share a call, unless it is read in windows."""
+    joint = [0] * samples  # verdicts that a call for all rubrics is needed for, by sample
+    shown = 0
+    for rubric in rubrics:
+        new = [not is_found(make_verdict_id(transcript, rubric, judge, sample)) for sample in range(samples)]
+        count.found += samples - sum(new)
+        if not any(new) or decide_unasked(transcript, rubric):
+            continue
+        views = plan_views(transcript, rubric, judge)
+        if views not in tokens:
+            tokens[views] = sum(_count_shown(transcript, view) for view in views)
+        count.verdicts += sum(new)
+        if judge.together and views[0].whole:
+            joint = [one + more for one, more in zip(joint, new, strict=True)]
+            shown = tokens[views]
+        else:
+            count.add(sum(new) * len(views), sum(new) * tokens[views], sum(new) * len(views), rubric)
+    if calls := sum(map(bool, joint)):
+        for place, rubric in enumerate(rubrics):
+            count.add(0 if place else calls, 0 if place else calls * shown, calls, rubric)
 
 
 def _count_shown(transcript: Transcript, view: View) -> int:
@@ -100,4 +133,4 @@ def find_price(judge: Judge) -> Price | None:
     from judge.grading.lanes.prices import known_price
 
     missing_keys(judge)  # refuses a judge that cannot be; what it would cost can be told without its key
-    return known_price(judge.model)
+    return known_price(judge.model, batch=judge.via == "batch")

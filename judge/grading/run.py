@@ -162,7 +162,7 @@ async def run(
         tally = Tally()
 
         def note_batch(batch: str, state: State) -> None:
-            tally.batches[batch] = (state.status, state.answered)
+            tally.note_batch(batch, state.status, state.answered)
             if on_progress is not None:
                 on_progress(tally)
 

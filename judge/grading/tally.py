@@ -42,5 +42,10 @@ class Tally:
         self.input_tokens += verdict.input_tokens or 0
         self.output_tokens += verdict.output_tokens or 0
 
+    def note_batch(self, name: str, status: str, answered: int) -> None:
+        """Note how a batch stands; without a name, that the batch interface cannot be reached, until it answers again."""
+        self.batches.pop("", None)
+        self.batches[name] = (status, answered)
+
 
 Progress = Callable[[Tally], None]

@@ -86,7 +86,7 @@ class PostgresLedger(Ledger):
                 "pip install 'transcript-judge[postgres]'"
             ) from None
         plain, schema = _split(address)
-        where = _shown(plain, schema)
+        where = name_address(address)
         with _clean_errors(where, wait_s):
             database = psycopg.connect(plain, autocommit=True, connect_timeout=max(2, round(wait_s)))
         self = cls(where, database, wait_s)
@@ -194,10 +194,11 @@ def _split(address: str) -> tuple[str, str]:
     return urlunsplit(parts._replace(query=rest)), schema
 
 
-def _shown(address: str, schema: str) -> str:
-    """Return the address for messages: host, database and schema, never a user's name or password."""
+def name_address(address: str) -> str:
+    """Return the address for people to read: host, database and schema, never a user's name or password."""
     from psycopg.conninfo import conninfo_to_dict
 
+    address, schema = _split(address)
     with _clean_errors("the ledger's address", 0):
         known = conninfo_to_dict(address)
     return one_line(f"postgresql://{known.get('host', 'localhost')}/{known.get('dbname', '')}?schema={schema}", 200)

@@ -294,7 +294,11 @@ def check_form(model: type[ModelT], document: Document) -> tuple[ModelT | None, 
         # Through JSON, because strict models take lists for tuples only there.
         return model.model_validate_json(orjson.dumps(document.data)), []
     except ValidationError as error:
-        return None, [_explain(model, details) for details in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        # A list of which every item is faulty counts as empty besides, which is no second fault.
+        spoilt = {details["loc"][:depth] for details in found for depth in range(1, len(details["loc"]))}
+        real = [one for one in found if one["type"] != "too_short" or one["loc"] not in spoilt]
+        return None, [_explain(model, details) for details in real]
 
 
 def _first_key(model: type[Frozen]) -> str:

@@ -112,6 +112,43 @@ def test_a_mistake_is_named_with_its_place_and_the_documented_code(mistake: Mist
     assert len(done.stderr) < 1500
 
 
+def read_first_line(*arguments: str, cwd: Path) -> tuple[int, str]:
+    """Run a command whose output nobody reads beyond its first line, as `| head -1` does; return its code and its talk."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "judge", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd
+    )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    assert running.stdout.readline()
+    running.stdout.close()
+    said = running.stderr.read()
+    running.stderr.close()
+    return running.wait(timeout=120), said
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """More transcripts, and a ledger of their verdicts, than a pipe holds the rows of."""
+    lines = [encode(transcript(("user", f"{at}: hi"), ("target", "hello"))) + b"\n" for at in range(400)]
+    (tmp_path / "many.jsonl").write_bytes(b"".join(lines))
+    assert 0 == judge("grade", "many.jsonl", *GOOD, "--quiet", cwd=tmp_path).returncode
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [["verdicts", "--json"], ["ledger", "export"], ["read", "many.jsonl", "--json"]])
+def test_a_command_whose_output_is_not_read_to_its_end_ends_quietly(command: list[str], graded: Path) -> None:
+    """`| head` is no failure: a script under `set -o pipefail` goes on."""
+    assert (0, "") == read_first_line(*command, cwd=graded)
+
+
+def test_grading_whose_output_is_not_read_to_its_end_says_that_it_was_stopped(graded: Path) -> None:
+    """Not all was graded, so that is no success; what was is in the ledger."""
+    code, said = read_first_line("grade", "many.jsonl", *GOOD, "--json", "--ledger", "other.db", cwd=graded)
+    assert 1 == code
+    assert "run the same command again to go on" in said
+    assert 0 == judge("ledger", "verify", "--ledger", "other.db", cwd=graded).returncode
+
+
 def test_the_good_files_of_a_folder_are_graded_and_the_others_listed(folder: Path) -> None:
     """One broken file does not cost the others their verdicts; it is named, and the exit code says so."""
     done = judge("grade", ".", *GOOD, "--all", cwd=folder)
@@ -162,9 +199,19 @@ def test_a_dry_run_asks_nobody_and_writes_nothing(folder: Path) -> None:
         "grade", "good.jsonl", "-r", "coercive-leverage", "-m", "openai/gpt-4o", "--dry-run", "--samples", "3",
         cwd=folder, OPENAI_API_KEY="sk-canary-not-a-key",
     )  # fmt: skip
-    assert re.search(r"openai/gpt-4o: 3 calls, about [\d,]+ tokens in and [\d,]+ out, about \d+\.\d\d USD", done.stdout)
+    assert re.search(
+        r"openai/gpt-4o: 3 calls, about [\d,]+ tokens in and [\d,]+ out, about \d+\.\d{4} USD", done.stdout
+    )
     assert not (folder / "ledger.db").exists()
     assert "sk-canary" not in done.stdout + done.stderr
+
+
+def test_a_small_cost_does_not_look_like_none(folder: Path) -> None:
+    """One short question to a small model costs some hundredths of a cent, and that is what is said."""
+    done = judge("grade", "good.jsonl", "-r", "coercive-leverage", "-m", "openai/gpt-5-nano", "--dry-run", cwd=folder)
+    said = re.search(r"about ([\d.]+) USD", done.stdout)
+    assert said is not None
+    assert 0 < float(said[1]) < 0.01
 
 
 def test_init_makes_a_workspace_once(tmp_path: Path) -> None:

@@ -43,3 +43,16 @@ def test_an_unknown_price_is_said_to_be_unknown() -> None:
     """Where no answer has a known cost, the run does not say that it has spent nothing."""
     assert "cost unknown (give --price)" in describe(Tally(done=3, unpriced=3))
     assert "0.5000 USD and 1 of unknown cost" in describe(Tally(done=3, unpriced=1, spent_usd=0.5))
+
+
+@pytest.mark.parametrize(("paid_usd", "told"), [(0.13, True), (0.29, False), (None, False)])
+def test_what_an_earlier_run_has_paid_for_is_not_taken_from_this_budget(
+    paid_usd: float | None, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows that were answered before a run was stopped are in a verdict's cost, which may be more than the budget of now."""
+    follow = Follow(quiet=True)
+    follow.last = Tally(done=1, spent_usd=0.29)
+    outcome = Outcome()
+    outcome.count(Verdict(verdict_id="v", transcript_id="t", rubric="pressure", judge="j", level="absent"))
+    summarise(outcome, follow, "ledger.db", paid_usd=paid_usd, quiet=False)
+    assert told == ("0.1300 USD of it by this run" in capsys.readouterr().err)

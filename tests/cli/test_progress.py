@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from judge.cli.progress import Follow, Reading
+from judge.cli.progress import Follow, Reading, describe
 from judge.grading.tally import Tally
+from judge.transcripts.canonical import write
 from judge.transcripts.reading import read
 
 
@@ -82,3 +83,63 @@ def test_a_folder_counts_every_file_but_hidden_ones(four: Path) -> None:
     for _ in range(5):
         next(stream)
     assert pytest.approx(5 / 8, rel=0.02) == reading.share
+
+
+def test_our_own_form_counts_by_its_own_bytes(four: Path) -> None:
+    """A transcript says which file it is from; that file may be large or gone, and is not what is read."""
+    kept = four.parent / "kept.jsonl"
+    with kept.open("wb") as stream:
+        write(read(four), stream)
+    four.unlink()
+    reading = Reading([kept])
+    stream = reading.follow(read(kept))
+    shares = []
+    for _ in range(4):
+        next(stream)
+        shares.append(reading.share)
+    assert pytest.approx([1 / 4, 2 / 4, 3 / 4, 1], rel=0.02) == shares
+
+
+def test_batches_that_have_ended_are_counted_and_those_that_are_out_are_named() -> None:
+    """A run of days has hundreds: the line stays one that can be read."""
+    tally = Tally(batches={f"b{n}": ("completed", 1_000) for n in range(300)} | {"x": ("in_progress", 12)})
+    assert describe(tally).endswith("/s, 300 batches ended, batch x: in_progress, 12 answered")
+    tally.batches |= {f"y{n}": ("validating", 0) for n in range(9)}
+    assert describe(tally).endswith("batch y1: validating, 0 answered, 7 more out")
+
+
+def test_a_batch_interface_that_answers_again_is_no_longer_called_unreachable() -> None:
+    """Trouble that is over is not reported for days."""
+    tally = Tally()
+    tally.note_batch("", "unreachable", 0)
+    assert describe(tally).endswith("/s, the batch interface is unreachable")
+    tally.note_batch("x", "in_progress", 3)
+    assert describe(tally).endswith("/s, batch x: in_progress, 3 answered")
+
+
+def test_a_run_that_waits_for_a_provider_says_so(four: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a provider is down no verdict comes, and the time left is anybody's guess: the line says what it waits for."""
+    clock, reading, down = Clock(), Reading([four]), ["openai"]
+    follow = Follow(quiet=False, reading=reading, clock=clock, list_down=lambda: down)
+    next(reading.follow(read(four)))
+    clock.now = 10.0
+    follow(Tally(done=3, drawn=6))
+    assert capsys.readouterr().err.endswith("; waiting, as every answer of openai is a failure\n")
+    down.clear()
+    clock.now = 20.0
+    follow(Tally(done=6, drawn=6))
+    assert capsys.readouterr().err.endswith(" left\n")
+
+
+def test_a_limit_per_minute_does_not_make_the_time_left_swing(four: Path) -> None:
+    """40 verdicts in the first second of each 62 s, 400 in all: ever less is left, and never said to be twice or half of it."""
+    clock, reading = Clock(), Reading([four])
+    follow = Follow(quiet=True, reading=reading, clock=clock)
+    list(reading.follow(read(four)))
+    for second in range(30, 500):
+        clock.now = float(second)
+        tally = Tally(done=40 * (1 + second // 62), drawn=400)
+        follow(tally)
+        said, true = follow.seconds_left(tally), 62 * 10 - second
+        assert said is not None
+        assert true / 2.5 < said < true * 1.5

@@ -267,7 +267,10 @@ def test_a_provider_that_is_down_is_probed_and_recovered_from() -> None:
     clock = Clock()
     pace = LocalPace(clock=clock, most=50)
 
+    called_down = []
+
     def reply(_: int, __: int) -> Outcome:
+        called_down.append((clock.time, pace.down))
         return Outcome("failed", 0.1) if 10 <= clock.time < 40 else OK
 
     provider = Provider(clock, pace, reply)
@@ -276,6 +279,9 @@ def test_a_provider_that_is_down_is_probed_and_recovered_from() -> None:
         await asyncio.gather(*(provider.ask_until_answered() for _ in range(1500)))
 
     asyncio.run(clock.run(all_of_them()))
+    assert all(is_down for at, is_down in called_down if 11 <= at < 40)
+    assert not any(is_down for at, is_down in called_down if at < 10)
+    assert not pace.down
     down = [at for at in provider.sent if 11 <= at < 40]
     assert 3 <= len(down) <= 8  # rests of 0.5, 1, 2, 4, 8, 16 s
     assert all(later > earlier for earlier, later in itertools.pairwise(down))

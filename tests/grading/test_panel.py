@@ -407,7 +407,7 @@ def test_a_panel_file_is_read(tmp_path: Path) -> None:
         ("samples: 3", "samples: 0", "panel.yaml:5"),
         ("samples: 3", "sample: 3", "panel.yaml:5"),
         ("role: blind", "role: judge", "panel.yaml:7: 'openai/small' sits here twice"),
-        ("openai/large\n", "large\n", "'large'"),
+        ("openai/large\n", "large\n", "panel.yaml:9: judge 'large': give provider/model"),
         ("    samples: 3", "    step: 2", "panel.yaml:5: step 2 of a judge"),
         ("    role: escalation\n  - model", "    role: escalation\n    step: 1\n  - model", "step 1 of an escalation"),
         (
@@ -427,6 +427,20 @@ def test_a_fault_in_a_panel_file_is_explained(tmp_path: Path, old: str, new: str
     with pytest.raises(InputError) as caught:
         load_panel(path)
     assert words in str(caught.value)
+
+
+def test_a_fault_in_every_member_is_not_taken_for_a_panel_without_members(tmp_path: Path) -> None:
+    """The fault that is there is named, and nothing that follows from it."""
+    path = tmp_path / "panel.yaml"
+    path.write_text("name: x\nmembers:\n  - model: openai/large\n    role: boss\n")
+    with pytest.raises(InputError) as caught:
+        load_panel(path)
+    assert str(caught.value).splitlines()[0] == (
+        f"{path}:4: members.0.role: 'boss': Input should be 'judge', 'blind' or 'escalation'"
+    )
+    path.write_text("name: x\nmembers: []\n")
+    with pytest.raises(InputError, match="at least 1 item"):
+        load_panel(path)
 
 
 def test_a_panel_of_escalations_alone_is_refused(tmp_path: Path) -> None:

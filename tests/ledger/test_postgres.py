@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -233,6 +234,52 @@ def test_no_error_shows_the_password(tmp_path: Path) -> None:
     assert "hunter2" not in str(caught.value)
     assert "odalys" not in str(caught.value)
     assert f"postgresql://{tmp_path}/books?schema=judge" in str(caught.value)
+
+
+def test_no_command_shows_or_writes_the_password(address: str, tmp_path: Path) -> None:
+    """What is printed may be logged and a report is passed on: neither holds the password, nor does a folder's name."""
+    secret = address.replace("judge@", "judge:hunter2@")
+    (tmp_path / "one.json").write_text(
+        '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]}'
+    )
+    said = ""
+    for command in (
+        ("grade", "one.json", "-r", "coercive-leverage", "-m", "baseline/cues", "--all"),
+        ("verdicts",),
+        ("rates",),
+        ("report", "--to", "report.html"),
+        ("report", "--md"),
+        ("report", "--json"),
+        ("ledger", "verify"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "judge", *command, "--ledger", secret],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said += done.stdout + done.stderr
+    with subprocess.Popen(
+        [sys.executable, "-m", "judge", "audit", "--no-open", "--json", "--ledger", secret],
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+        text=True,
+    ) as page:
+        assert page.stdout is not None
+        said += page.stdout.readline()
+        page.terminate()
+    assert '"labels":"gold/labels"' in said
+    said += (tmp_path / "report.html").read_text()
+    assert "hunter2" not in said
+    assert "/postgres?schema=" in said
+
+
+def test_an_address_of_another_kind_of_server_is_refused() -> None:
+    """It is not taken for the path of a file."""
+    with pytest.raises(InputError, match=r"'mysql' address; give a file's path or postgresql://"):
+        open_ledger("mysql://judge@localhost/books")
 
 
 @pytest.mark.parametrize("query", ["schema=a-b", "schema=", "schema=x%22;drop", "nonsense=1"])

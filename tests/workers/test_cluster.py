@@ -162,7 +162,8 @@ def test_one_pace_binds_all_workers(environment: dict[str, str], cluster: tuple[
     assert most_within(honest, 2.0) <= 20
 
 
-def test_a_cluster_that_is_not_there_is_said_so(bench: Bench) -> None:
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:9", "127.0.0.1:9"])
+def test_a_cluster_that_is_not_there_is_said_so(address: str, bench: Bench) -> None:
     """A wrong address ends the run with exit code 2 before anything is read."""
-    assert bench.grade("nowhere", *EMBEDDED, "--cluster", "ray://127.0.0.1:9") == 2
-    assert "--cluster 'ray://127.0.0.1:9'" in bench.said("nowhere")
+    assert bench.grade("nowhere", *EMBEDDED, "--cluster", address) == 2
+    assert f"--cluster '{address}'" in bench.said("nowhere")

@@ -28,9 +28,9 @@ SIZE: Final = 1_000  # questions in one batch: what waits for it is held in memo
 MAX_BYTES: Final = 90_000_000  # of one batch; OpenAI takes 200 MB and 50,000 questions
 IDLE_S: Final = 1.0  # without a new question, and what was gathered is submitted
 POLL_S: Final = (5.0, 60.0)  # the first look, and the longest wait between two
+ENDED: Final = ("completed", "expired", "cancelled", "failed")
 _TRIES: Final = 6  # at a provider that never answered
 _T = TypeVar("_T")
-_ENDED: Final = ("completed", "expired", "cancelled", "failed")
 
 
 class State(NamedTuple):
@@ -244,7 +244,7 @@ class Batcher:
     async def _await(self, batch: Submitted) -> Answers:
         name = str(batch.batch)
         wait, longest = self._poll_s
-        while (state := await self._insist(lambda: self._service.look(name))).status not in _ENDED:
+        while (state := await self._insist(lambda: self._service.look(name))).status not in ENDED:
             self._on_state(name, state)
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, longest)

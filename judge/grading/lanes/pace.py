@@ -177,6 +177,11 @@ class LocalPace:
         """How many requests may be on their way at once now."""
         return self._concurrency.limit
 
+    @property
+    def down(self) -> bool:
+        """Whether the provider keeps failing, so that it is only asked now and then whether it answers again."""
+        return self._health.down
+
     async def enter(self, tokens: int) -> int:
         """See `Pace.enter`."""
         if not self._waiting and not self._health.given_up and self._wait_s(tokens) <= 0:
@@ -293,6 +298,10 @@ class LocalPaces:
             pace = LocalPace(rpm=self._rpm, tpm=self._tpm, rest_s=judge.backoff_s, ages_s=self._ages_s)
             self._by_provider[judge.provider] = pace
         return self._by_provider[judge.provider]
+
+    def list_down(self) -> list[str]:
+        """Return the names of the providers that are down."""
+        return [name for name, pace in self._by_provider.items() if pace.down]
 
 
 def read_ages(ledger: Ledger, within_s: float = WINDOW_S + SLACK_S) -> list[float]:

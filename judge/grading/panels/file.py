@@ -80,7 +80,10 @@ def load_panel(path: Path, reached: Mapping[str, object] | None = None) -> Panel
     steps = _number_steps(file, document)
     seats: list[Seat] = []
     for place, (member, step) in enumerate(zip(file.members, steps, strict=True)):
-        seat = _seat(member, step, reached or {})
+        try:
+            seat = _seat(member, step, reached or {})
+        except InputError as error:
+            raise _refuse(document, ("members", place, "model"), str(error)) from None
         if any(seat.voter.name == earlier.voter.name for earlier in seats):
             raise _refuse(
                 document,

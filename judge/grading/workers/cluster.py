@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ _POLL_S: Final = 1.0
 _SILENT_S: Final = 4.0  # a driver that has not polled for so long is no more
 _LOOKS: Final = 4
 _ORPHAN_S: Final = 900.0  # so long a worker waits for another driver
+_KNOCK_S: Final = 10.0
 _START_S: Final = 120.0
 _AGAIN_S: Final = 0.2
 _END_S: Final = 30.0  # for a worker to put away what it holds, on a busy machine
@@ -290,6 +292,7 @@ def _import_ray() -> Any:
 def _connect(ray: Any, address: str) -> None:
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
+        _knock(address)
         ray.init(
             address=address,
             namespace=_NAMESPACE,
@@ -297,7 +300,19 @@ def _connect(ray: Any, address: str) -> None:
             configure_logging=False,
             **options,
         )
-    except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise InputError(
             f"--cluster {quoted(address)}: {one_line(str(error), 300)}; accepted are auto, HOST:PORT, ray://HOST:PORT, local"
         ) from None
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens at HOST:PORT: Ray itself waits for minutes, without a word, and is not to be interrupted.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, mark, port = address.rpartition(":")
+    if mark and "/" not in host and port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
+            pass
