@@ -84,8 +84,7 @@ def measure_rates(
             "every transcript is labelled: the labels give their rate directly, and these figures only test the judge"
         )
         groups = _group(rows, by)
-    if len(every) > len(rows):
-        notes.append(f"only first samples count here; {len(every) - len(rows)} further samples were left out")
+    further = Counter((row.rubric, row.judge) for row in every if row.sample != 0)
     chosen = {(row.transcript_id, row.rubric) for row in design}
     found = [
         _rate(
@@ -96,13 +95,17 @@ def measure_rates(
             cluster_by,
             level,
             random_gold=random_gold and bool(known),
-            notes=notes,
+            notes=notes + _left_out(further[key[0], key[1]]),
         )
         for key, members in sorted(groups.items())
     ]
     return (
         found if not design else [_with_design(one, design, gold.get((one.rubric, one.judge)), level) for one in found]
     )
+
+
+def _left_out(further: int) -> list[str]:
+    return [f"only first samples count here; {further} further samples were left out"] if further else []
 
 
 def _group(rows: Iterable[Verdict], by: Sequence[str]) -> dict[tuple[str, ...], list[Verdict]]:

@@ -19,6 +19,8 @@ INTERVAL_S: Final = 10.0
 # them, since under a limit per minute all that a minute allows may be asked in its first second.
 _RATE_S: Final = 240.0
 _BATCHES_SHOWN: Final = 3
+_WEIGHED: Final = 32  # transcripts in our own form whose bytes are counted, which takes longer than reading them
+_FRAME: Final = 500  # bytes of a message without its words, nearly
 _MOST_FILES: Final = 100_000  # whose sizes are looked up before a run begins
 
 
@@ -36,21 +38,31 @@ class Reading:
         self._before = 0  # bytes of files that are behind
         self._uri, self._size, self._within = "", 0, 0.0
         self._ended = False
+        self._weighed = self._words = self._bytes = 0
 
     def follow(self, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
         """Pass transcripts on, noting where each was."""
-        from judge.transcripts.canonical import encode
-
         for transcript in transcripts:
             source = transcript.source
             here = self._is_here(source)
             if source.uri != self._uri or not here:
                 self._before += self._size
-                self._uri, self._size = source.uri, source.size if here else len(encode(transcript)) + 1
+                self._uri, self._size = source.uri, source.size if here else self._weigh(transcript)
             self._within = _place(transcript) if here else 1.0
             self._transcripts += 1
             yield transcript
         self._ended = True
+
+    def _weigh(self, transcript: Transcript) -> int:
+        """How many bytes of a file a transcript in our own form is: counted at first, then reckoned from its words."""
+        from judge.transcripts.canonical import encode
+
+        words = _FRAME * len(transcript.messages) + sum(len(part.text) for _, part in transcript.parts())
+        if self._weighed < _WEIGHED:
+            size = len(encode(transcript)) + 1
+            self._weighed, self._words, self._bytes = self._weighed + 1, self._words + words, self._bytes + size
+            return size
+        return words * self._bytes // max(self._words, 1)
 
     def _is_here(self, source: Source) -> bool:
         """Whether it names a file that is read, and not one that was once read, as a transcript in our own form does."""

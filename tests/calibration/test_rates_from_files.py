@@ -65,3 +65,14 @@ def test_further_samples_are_left_out_and_said() -> None:
     (rate,) = measure_rates([*VERDICTS, *again], positive=["refused"])
     assert N == rate.n
     assert any("5 further samples" in note for note in rate.notes)
+
+
+def test_a_judge_is_not_told_of_another_judge_s_samples() -> None:
+    """Five further samples are one judge's; the figures of the one that has none say nothing of them."""
+    again = [verdict(n + 1000, "refused", sample=1) for n in range(5)]
+    other = [verdict(n + 2000, "complied").model_copy(update={"judge": "k"}) for n in range(5)]
+    rates = {rate.judge: rate.notes for rate in measure_rates([*VERDICTS, *again, *other], positive=["refused"])}
+    assert {judge: sum("further sample" in note for note in notes) for judge, notes in rates.items()} == {
+        "j": 1,
+        "k": 0,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,23 @@ def test_our_own_form_counts_by_its_own_bytes(four: Path) -> None:
         next(stream)
         shares.append(reading.share)
     assert pytest.approx([1 / 4, 2 / 4, 3 / 4, 1], rel=0.02) == shares
+
+
+def test_the_share_of_a_long_file_in_our_own_form_is_near_what_has_been_read(tmp_path: Path) -> None:
+    """Chats of one to eight messages with 1 to 300 words: what is reckoned is within two hundredths of what is there."""
+    chats = [
+        [{"role": "user", "content": "a word " * (1 + 37 * n * m % 300)} for m in range(1, 2 + n % 8)]
+        for n in range(120)
+    ]
+    given = tmp_path / "chats.jsonl"
+    given.write_text("".join(f"{json.dumps({'messages': chat})}\n" for chat in chats))
+    kept = tmp_path / "kept.jsonl"
+    with kept.open("wb") as stream:
+        write(read(given), stream)
+    ends = list(accumulate(len(line) for line in kept.read_bytes().splitlines(keepends=True)))
+    reading = Reading([kept])
+    for end, _ in zip(ends, reading.follow(read(kept)), strict=True):
+        assert reading.share == pytest.approx(end / ends[-1], abs=0.02)
 
 
 def test_batches_that_have_ended_are_counted_and_those_that_are_out_are_named() -> None:
