@@ -101,16 +101,17 @@ def draw_turns(
     turns = plan.turns(transcripts)
     ahead = _LOOK_AHEAD
     while batch := _take(turns, ahead, _LOOK_AHEAD_CHARS):
-        tally.drawn += sum(map(len, batch))
-        known = {} if book is None else book.outlines(task.verdict_id for tasks in batch for task in tasks)
+        every = [task for tasks in batch for task in tasks]
+        tally.drawn += len(every)
+        known = {} if book is None else book.outlines(task.verdict_id for task in every)
         settled = {verdict_id: outline for verdict_id, outline in known.items() if outline.status not in retry}
         read = tuple(verdict_id for verdict_id, outline in settled.items() if wanted is None or wanted(outline))
         there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=read))} if book and read else {}
-        missing = [task for tasks in batch for task in tasks if task.verdict_id not in settled]
+        missing = [task for task in every if task.verdict_id not in settled]
         begun = _find_begun(book, missing, known)
         ahead = _LOOK_AHEAD if missing else _LOOK_FAR
         tally.found += len(settled)
-        for tasks in batch:
+        for tasks in batch if missing or there else ():
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
             todo = [task for task in tasks if task.verdict_id not in settled]
             yield Turn(found, [task._replace(begun=True) if task.verdict_id in begun else task for task in todo])
