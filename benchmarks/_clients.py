@@ -141,6 +141,7 @@ def _graded(judge: Judge) -> Client:
             source = Path(folder) / "transcripts.jsonl"
             with source.open("wb") as stream:
                 write(transcripts, stream)
+            transcripts.clear()  # a user's process does not hold them besides, for the collector to walk over
             timing.start()
             result = await grade(iter_transcripts([source]), [rubric], [judge], ledger=ledger, concurrency=concurrency)
             timing.stop()
@@ -185,10 +186,10 @@ def main(name: str, base_url: str, chars: int) -> None:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             command = orjson.loads(line)
             transcripts = [make_transcript(made + n, chars) for n in range(command["calls"])]
-            made += len(transcripts)
+            made += command["calls"]
             valid = await client(transcripts, command["concurrency"])
             said: dict[str, Any] = {
-                "calls": len(transcripts),
+                "calls": command["calls"],
                 "valid": valid,
                 "wall_s": timing.wall_s,
                 "cpu_s": timing.cpu_s,

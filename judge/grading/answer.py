@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from judge.ledger.verdict import Met
@@ -92,6 +94,11 @@ def parse_as(form: type[_A], text: str) -> _A:
 def _only_object(text: str) -> dict[str, Any]:
     if len(text) > MAX_ANSWER_CHARS:
         raise InvalidAnswerError(f"the answer is longer than {MAX_ANSWER_CHARS:,} characters")
+    # Most answers are one object and nothing else. Where writing it out gives the same text, no key stood twice in it.
+    with suppress(ValueError, TypeError):
+        value = orjson.loads(text)
+        if type(value) is dict and orjson.dumps(value) == text.encode():
+            return value
     decoder = json.JSONDecoder(object_pairs_hook=_refuse_doubles, parse_constant=_refuse_constant)
     found: list[dict[str, Any]] = []
     at, openings, last_error = text.find("{"), 0, "there is no JSON object"

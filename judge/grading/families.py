@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 # What a name of each family holds, as a word or the beginning of one. The first that is found wins, so that a model distilled
@@ -37,6 +38,7 @@ _PATTERNS: Final = tuple(
 )
 
 
+@lru_cache(maxsize=256)
 def find_family(model: str) -> str | None:
     """Return the family that a model's name tells, as `gpt` for `openai/gpt-5-mini`; None where it tells none."""
     # A provider's prefix is no model: `groq/llama-3` is a llama, `openai/local` may be anything.

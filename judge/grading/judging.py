@@ -53,10 +53,10 @@ def make_verdict_id(transcript: Transcript, rubric: Rubric, judge: Judge, sample
 
 def prompt_sha256(judge: Judge) -> str:
     """Hash of how this judge is asked: the prompt template, or an embedded judge's own rules, and what it is not shown."""
-    hidden = frozenset[str](judge.hides)
     if judge.embedded:
-        return content_sha256({"rules": rules_sha256(), "hidden": sorted(hidden)}) if hidden else rules_sha256()
-    asked = view_sha256(windows=False, hidden=hidden) if hidden else template_sha256()
+        rules = rules_sha256()
+        return content_sha256({"rules": rules, "hidden": sorted(set(judge.hides))}) if judge.hides else rules
+    asked = view_sha256(windows=False, hidden=frozenset(judge.hides)) if judge.hides else template_sha256()
     return content_sha256({"prompt": asked, "together": joint_sha256()}) if judge.together else asked
 
 

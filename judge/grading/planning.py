@@ -15,8 +15,10 @@ from judge.ledger.verdict import Status, Verdict
 from judge.rubrics.model import Rubric
 from judge.transcripts.model import Transcript
 
-# How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile.
-_LOOK_AHEAD = 256
+# How far the ledger is asked ahead, in tasks and in characters of transcripts, which wait in memory meanwhile: not far where
+# there is something to ask, so that it leaves soon and what was read is still at hand; further where all is there already.
+_LOOK_AHEAD = 32
+_LOOK_FAR = 256
 _LOOK_AHEAD_CHARS = 4_000_000
 
 # How often a judge is asked the same question: always alike, or as a function says for each; 0 is not at all.
@@ -97,15 +99,19 @@ def draw_turns(
     `wanted` is told of each verdict that is in the ledger, and says whether it is to be read; by default all are.
     """
     turns = plan.turns(transcripts)
-    while batch := _take(turns, _LOOK_AHEAD, _LOOK_AHEAD_CHARS):
-        tally.drawn += sum(map(len, batch))
-        known = {} if book is None else book.outlines(task.verdict_id for tasks in batch for task in tasks)
+    ahead = _LOOK_AHEAD
+    while batch := _take(turns, ahead, _LOOK_AHEAD_CHARS):
+        every = [task for tasks in batch for task in tasks]
+        tally.drawn += len(every)
+        known = {} if book is None else book.outlines(task.verdict_id for task in every)
         settled = {verdict_id: outline for verdict_id, outline in known.items() if outline.status not in retry}
         read = tuple(verdict_id for verdict_id, outline in settled.items() if wanted is None or wanted(outline))
         there = {one.verdict_id: one for one in book.verdicts(Select(verdict_id=read))} if book and read else {}
-        begun = _find_begun(book, [task for tasks in batch for task in tasks if task.verdict_id not in settled], known)
+        missing = [task for task in every if task.verdict_id not in settled]
+        begun = _find_begun(book, missing, known)
+        ahead = _LOOK_AHEAD if missing else _LOOK_FAR
         tally.found += len(settled)
-        for tasks in batch:
+        for tasks in batch if missing or there else ():
             found = [there[task.verdict_id] for task in tasks if task.verdict_id in there]
             todo = [task for task in tasks if task.verdict_id not in settled]
             yield Turn(found, [task._replace(begun=True) if task.verdict_id in begun else task for task in todo])

@@ -13,7 +13,6 @@ A `View` says what of the transcript is shown. What it leaves out stands as a li
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable
 from functools import cache
@@ -113,7 +112,7 @@ def draw_boundary(secret: bytes, transcript: Transcript) -> Boundary:
     attempt = 0
     while True:
         seed = f"{transcript.content_sha256}:{attempt}".encode()
-        digest = hmac.new(secret, seed, hashlib.sha256).hexdigest()
+        digest = hmac.digest(secret, seed, "sha256").hex()
         boundary = Boundary(nonce=digest[:32], mark=_mark(digest[32:]))
         if boundary.nonce not in text and f"{boundary.mark}." not in text:
             return boundary

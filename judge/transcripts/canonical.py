@@ -38,7 +38,7 @@ def decode(value: Any, where: str) -> Transcript:
             f"(found {quoted(first.get('input'))}; {error.error_count()} in all)."
         ) from None
     ids = [message.id for message in transcript.messages]
-    ids += [part.id for _, part in transcript.parts()]
+    ids += [part.id for message in transcript.messages for part in message.parts]
     if len(set(ids)) != len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
         raise InputError(

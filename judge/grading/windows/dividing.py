@@ -53,7 +53,7 @@ def plan_views(transcript: Transcript, rubric: Rubric, judge: Judge) -> tuple[Vi
 
     An embedded judge has no context to fill.
     """
-    hidden = frozenset[str](judge.hides)
+    hidden: frozenset[str] = frozenset(judge.hides)
     if judge.embedded:
         return (View(hidden=hidden),)
     return split(transcript, window_tokens(rubric, judge), hidden)
