@@ -15,23 +15,13 @@ import pytest
 from aiohttp import web
 
 from judge.errors import InputError
-from judge.grading.exchange import Exchange
-from judge.grading.judges import Judge, Mode
-from judge.grading.lanes import client
-from judge.grading.lanes.client import (
-    LitellmTransport,
-    Questioner,
-    check_judge,
-    choose_route,
-    load_litellm,
-    rebuild_completion,
-)
+from judge.grading.judges import Judge
+from judge.grading.lanes.client import LitellmTransport, check_judge, choose_route, load_litellm
 from judge.grading.lanes.direct import DirectTransport, find_route, read_completion, takes_temperature
 from judge.grading.lanes.prices import known_price
 from judge.grading.lanes.wire import Failure, Received
-from judge.ledger.entry import Call
 
-from .support import CANARY, RUBRIC, make_transcript
+from .support import CANARY
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 COMPLETION = {
@@ -313,38 +303,17 @@ assert "instructor" in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
-@pytest.mark.parametrize("mode", ["json_schema", "tools", "text"])
-def test_what_is_asked_and_asked_again_is_what_instructor_s_own_client_would_send(mode: Mode) -> None:
-    """Both requests of a question whose first answer is not valid, field for field, the words of the re-ask included."""
-    findings = [{"criterion": name, "reason": "r", "evidence": [], "met": "not_met"} for name in ("harm", "demand")]
-    valid = {"findings": findings, "exclusion": "", "level": "absent", "severity": 0, "initiative": "none"}
-    answers = ("not an answer", json.dumps({**valid, "addresses_judge": False}))
+def test_what_is_spared_of_instructor_s_work_is_still_there_to_be_spared() -> None:
+    """The private functions that `client` replaces are used by the installed instructor, so that it pays."""
+    from instructor.v2.core import patch, retry
+    from instructor.v2.validation import async_validators
 
-    def record(exchange: Exchange, sent: list[dict[str, Any]]) -> Any:
-        async def send(**body: Any) -> Any:
-            exchange.calls.append(Call(key="v/0", verdict_id="v", answer=answers[len(sent)]))
-            sent.append(deepcopy(body))
-            return rebuild_completion(exchange.calls[-1], mode)
-
-        return send
-
-    async def ask() -> None:
-        ours: list[dict[str, Any]] = []
-        theirs: list[dict[str, Any]] = []
-        messages = request()["messages"]
-        judge = Judge(model="openai/local")
-        exchange = Exchange("v", make_transcript(1), RUBRIC, judge, 0, b"x" * 16)
-        answer = await Questioner(record(exchange, ours), "m").ask(exchange, messages, mode)
-
-        exchange = Exchange("v", make_transcript(1), RUBRIC, judge, 0, b"x" * 16)
-        form = client.instructor.Mode[client._MODES[mode]]
-        asker = client.instructor.from_litellm(record(exchange, theirs), mode=form, async_client=True)
-        client._exchange.set(exchange)
-        given = await asker.create(client._Response, messages, max_retries=1, model="m")
-
-        assert len(ours) == 2
-        assert ours == theirs
-        assert answer == given.answer
-        assert messages == request()["messages"]
-
-    asyncio.run(ask())
+    for function in (
+        patch.reject_async_validators,
+        async_validators.reject_async_validators,
+        retry.has_compatible_usage,
+        retry.update_total_usage,
+    ):
+        assert function.__module__ == "judge.grading.lanes.client"
+    names = set(retry.retry_async_v2.__code__.co_names)
+    assert {"has_compatible_usage", "update_total_usage", "reject_async_validators"} <= names

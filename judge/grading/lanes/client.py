@@ -1,10 +1,10 @@
 """instructor and litellm: the only module that imports either, and litellm only once a judge needs it.
 
-instructor writes the request in a provider's form, finds the answer in a reply and words the one re-ask when it is not valid;
-what it writes goes to a function that we give it (`lane`), which owns everything that happens on the wire. litellm carries
-requests to providers that our own transport (`direct`) does not speak to; none of its retries, callbacks, look-ups or log
-lines is used. Two things are never done: instructor is never given a `context` (it would run the transcript as a template),
-and no provider exception travels on (they hold the key and the transcript).
+instructor prepares the schema, parses the answer and re-asks once when it is not valid; its client calls a function that we
+give it (`lane`), which owns everything that happens on the wire. litellm carries requests to providers that our own
+transport (`direct`) does not speak to; none of its retries, callbacks, look-ups or log lines is used. Two things are never
+done: `context=` is never passed to instructor (it would run the transcript as a template), and no provider exception
+travels on (they hold the key and the transcript).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import logging
 import os
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from json import JSONDecodeError
 from typing import Any, Protocol
 
 import instructor
-from instructor.core import InstructorRetryException, ResponseParsingError
-from instructor.v2 import ModeHandlers, Provider, mode_registry
+from instructor.core import InstructorRetryException
 from pydantic import BaseModel, ValidationError
 
 from judge.errors import InputError, ProviderError
@@ -75,8 +75,8 @@ class Transport(Protocol):
 class _Response(instructor.ResponseSchema):  # type: ignore[misc]
     """`Answer` as instructor sees it: its schema made once, its text read by our strict parser.
 
-    It wraps the answer rather than being one: instructor walks through every field's class, in search of validators that it
-    would have to refuse.
+    It wraps the answer rather than being one, because instructor walks through every field's class at every call, in
+    search of validators that it would have to refuse: a quarter of what a call costs in processor time.
     """
 
     answer: Any
@@ -99,19 +99,47 @@ class _Response(instructor.ResponseSchema):  # type: ignore[misc]
         return response
 
 
-class Questioner:
-    """Asks for answers in instructor's forms; each request goes to `send`.
+def _spare_instructor() -> None:
+    """Keep instructor from work that comes to nothing here, and costs more than the rest of a call.
 
-    instructor writes a request and a re-ask, and finds the answer in a reply. Its client is left out: that would wrap each
-    request in a tenth of the processor time of a whole verdict, for hooks, caches, usage and a second layer of retries.
+    It searches our one response model for async validators (there are none), five times per call; and it adds up usage that
+    we have read ourselves (`strip_usage`), by way of an attempt to import other providers' libraries. These are private
+    functions, replaced where this version has them: where another one has not, calls only cost more, and a test says so.
     """
+    with suppress(ImportError, AttributeError):
+        from instructor.v2.core import patch
+        from instructor.v2.validation import async_validators
+
+        search = async_validators.reject_async_validators
+
+        def search_others(response_model: Any) -> None:
+            if response_model is not _Response:
+                search(response_model)
+
+        patch.reject_async_validators = async_validators.reject_async_validators = search_others
+    with suppress(ImportError, AttributeError):
+        from instructor.v2.core import retry
+
+        is_compatible, add_up = retry.has_compatible_usage, retry.update_total_usage
+
+        def is_compatible_if_any(response: Any, total_usage: Any) -> bool:
+            return getattr(response, "usage", None) is not None and is_compatible(response, total_usage)
+
+        def add_up_if_any(response: Any, total_usage: Any) -> Any:
+            return response if getattr(response, "usage", None) is None else add_up(response, total_usage)
+
+        retry.has_compatible_usage, retry.update_total_usage = is_compatible_if_any, add_up_if_any
+
+
+_spare_instructor()
+
+
+class Questioner:
+    """Asks for answers through instructor; each request goes to `send`."""
 
     def __init__(self, send: Callable[..., Awaitable[Any]], model: str) -> None:
-        self._send = send
         self._model = model
-        self._forms = {
-            mode: mode_registry.get_handlers(Provider.OPENAI, instructor.Mode[name]) for mode, name in _MODES.items()
-        }
+        self._clients = {mode: _patch(send, mode) for mode in _MODES}
 
     async def ask(self, exchange: Exchange, messages: list[dict[str, Any]], mode: Mode) -> Answer:
         """Ask, and once more if the answer is not valid.
@@ -122,35 +150,37 @@ class Questioner:
             UnsupportedSchemaError: what `send` raised.
         """
         token = _exchange.set(exchange)
+        ended: BaseException
         try:
-            answer: Answer = (await self._ask(messages, self._forms[mode])).answer
-        except (NoVerdict, ProviderError, UnsupportedSchemaError):
-            raise
-        except JSONDecodeError as error:
-            reason = error.msg
-        except Exception as error:  # noqa: BLE001 - whatever a library makes of an answer is that verdict's status
-            reason = type(error).__name__
+            response = await self._clients[mode].create(
+                response_model=_Response, messages=messages, max_retries=1, model=self._model
+            )
+        except InstructorRetryException as error:
+            ended = root_cause(error)
+        except (NoVerdict, ProviderError, UnsupportedSchemaError, JSONDecodeError) as error:
+            ended = error
         else:
+            answer: Answer = response.answer
             return answer
         finally:
             _exchange.reset(token)
-        # Raised out here, because what is raised inside `except` keeps the other exception, transcript and all.
+        # Raised out here, because what is raised inside `except` keeps instructor's exception, transcript and all.
+        ended.__context__ = None
+        if isinstance(ended, NoVerdict | ProviderError | UnsupportedSchemaError):
+            raise ended
+        reason = ended.msg if isinstance(ended, JSONDecodeError) else type(ended).__name__
         raise NoVerdict("invalid", one_line(reason, 300))
-
-    async def _ask(self, messages: list[dict[str, Any]], form: ModeHandlers) -> Any:
-        model, request = form.request_handler(_Response, {"messages": messages, "model": self._model})
-        request["messages"] = form.message_converter(request["messages"])
-        completion = await self._send(**request)
-        try:
-            return form.response_parser(completion, model)
-        except (JSONDecodeError, ResponseParsingError) as error:
-            request = form.reask_handler(request, completion, error)
-        return form.response_parser(await self._send(**request), model)
 
 
 def current_exchange() -> Exchange:
     """Return the exchange that the request belongs to which instructor has just made."""
     return _exchange.get()
+
+
+def strip_usage(completion: Any) -> Any:
+    """Return a completion without its usage, which is read and which instructor would add up and copy."""
+    completion.usage = None
+    return completion
 
 
 def rebuild_completion(call: Call, mode: Mode) -> Any:

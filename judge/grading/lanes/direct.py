@@ -154,7 +154,7 @@ class Completion:
 
     choices: list[Choice] = field(default_factory=list)
     model: str | None = None
-    usage: Usage | None = None
+    usage: Any = None  # Usage, until somebody puts another in its place
 
 
 def read_completion(body: Any) -> Completion | None:

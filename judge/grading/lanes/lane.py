@@ -1,6 +1,6 @@
 """The lane to a judge behind a provider: turns, attempts, and what each of them came to.
 
-`client.Questioner` asks in instructor's forms and calls `_send` for each turn. Here is decided whether a request is sent at all
+instructor asks (`client.Questioner`) and calls `_send` for each turn. Here is decided whether a request is sent at all
 (a recorded answer, the budget, the pace), how long it is waited for, whether it is sent again (no other layer retries),
 what a failure means for the verdict, and what is kept of each attempt.
 """
@@ -27,6 +27,7 @@ from judge.grading.lanes.client import (
     current_exchange,
     open_transport,
     rebuild_completion,
+    strip_usage,
 )
 from judge.grading.lanes.direct import takes_temperature
 from judge.grading.lanes.pace import LocalPace, Outcome, Pace
@@ -126,7 +127,7 @@ class LLMLane:
         await self._transport.close()
 
     async def _send(self, **request: Any) -> Any:
-        """Send one turn, trying again as long as that can help. This is what the questioner calls."""
+        """Send one turn, trying again as long as that can help. This is what instructor calls."""
         exchange = current_exchange()
         turn = exchange.next_turn()
         if exchange.recorded:
@@ -241,14 +242,14 @@ class LLMLane:
         return fields, result.completion, Problem("")
 
     def _conclude(self, call: Call, completion: Any) -> Any:
-        """Return the completion of an answered call, for instructor to read; end the exchange on any other."""
+        """Give instructor the completion of an answered call; end the exchange on any other."""
         if call.status == "refused":
             raise NoVerdict("refused", call.error or "the judge declined to answer")
         if call.status == "truncated":
             raise NoVerdict("invalid", "the answer was cut off at the token limit")
         if call.status == "overflow":
             raise NoVerdict("overflow", call.error or "the transcript does not fit the model's context")
-        return rebuild_completion(call, self._mode) if completion is None else completion
+        return strip_usage(rebuild_completion(call, self._mode) if completion is None else completion)
 
     def _raise_if_final(self, problem: Problem) -> None:
         if problem.as_text:
