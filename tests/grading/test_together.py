@@ -164,6 +164,30 @@ def test_a_provider_is_asked_once_for_all(monkeypatch: pytest.MonkeyPatch) -> No
     assert "answers" in request["response_format"]["json_schema"]["schema"]["properties"]
 
 
+@pytest.mark.parametrize("mode", ["json_schema", "tools"])
+def test_whoever_is_asked_alone_is_asked_with_the_schema_of_one(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """An answer for one rubric is invalid for two, twice; then each is asked alone, and is sent the schema for one."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    with start_server(answer=answer("absent").model_dump_json(), keep=9) as server:
+        judge = JUDGE.model_copy(update={"api_base": server.base_url, "mode": mode})
+
+        async def collect() -> list[Verdict]:
+            stream = run([SUBJECT], RUBRICS[:2], [judge], budget=Budget(), together=2, concurrency=1)
+            return [verdict async for verdict, _ in stream]
+
+        verdicts = asyncio.run(collect())
+        requests = server.requests()
+    assert ["absent"] * 2 == [verdict.level for verdict in verdicts]
+    sent = [
+        one["tools"][0]["function"]["parameters"]
+        if mode == "tools"
+        else one["response_format"]["json_schema"]["schema"]
+        for one in requests
+    ]
+    assert [True, True, False, False] == ["answers" in schema["properties"] for schema in sent]
+    assert [False, False, True, True] == ["findings" in schema["properties"] for schema in sent]
+
+
 def _answers(names: tuple[str, ...], **changes: Answer) -> str:
     parts = [
         f'{{"rubric": "{name}", "answer": {changes.get(name, answer("absent")).model_dump_json()}}}' for name in names

@@ -99,6 +99,12 @@ class _Response(instructor.ResponseSchema):  # type: ignore[misc]
         return response
 
 
+@cache
+def _response_to(_kind: str) -> type[_Response]:
+    """Return a class for each kind of exchange, whose answers have schemas of their own: instructor keeps them by class."""
+    return type("_Response", (_Response,), {"__module__": __name__})
+
+
 def _spare_instructor() -> None:
     """Keep instructor from work that comes to nothing here, and costs more than the rest of a call.
 
@@ -113,7 +119,7 @@ def _spare_instructor() -> None:
         search = async_validators.reject_async_validators
 
         def search_others(response_model: Any) -> None:
-            if response_model is not _Response:
+            if not issubclass(response_model, _Response):
                 search(response_model)
 
         patch.reject_async_validators = async_validators.reject_async_validators = search_others
@@ -153,7 +159,10 @@ class Questioner:
         ended: BaseException
         try:
             response = await self._clients[mode].create(
-                response_model=_Response, messages=messages, max_retries=1, model=self._model
+                response_model=_response_to(type(exchange).__name__),
+                messages=messages,
+                max_retries=1,
+                model=self._model,
             )
         except InstructorRetryException as error:
             ended = root_cause(error)
