@@ -42,23 +42,25 @@ class Reading:
 
     def follow(self, transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
         """Pass transcripts on, noting where each was."""
+        from judge.grading.planning import count_characters
+
         for transcript in transcripts:
             source = transcript.source
             here = self._is_here(source)
             if source.uri != self._uri or not here:
                 self._before += self._size
-                self._uri, self._size = source.uri, source.size if here else self._weigh(transcript)
+                words = 0 if here else _FRAME * len(transcript.messages) + count_characters(transcript)
+                self._uri, self._size = source.uri, source.size if here else self._weigh(transcript, words)
             self._within = _place(transcript) if here else 1.0
             self._transcripts += 1
             yield transcript
         self._ended = True
 
-    def _weigh(self, transcript: Transcript) -> int:
+    def _weigh(self, transcript: Transcript, words: int) -> int:
         """How many bytes of a file a transcript in our own form is: counted at first, then reckoned from its words."""
-        from judge.transcripts.canonical import encode
-
-        words = _FRAME * len(transcript.messages) + sum(len(part.text) for _, part in transcript.parts())
         if self._weighed < _WEIGHED:
+            from judge.transcripts.canonical import encode
+
             size = len(encode(transcript)) + 1
             self._weighed, self._words, self._bytes = self._weighed + 1, self._words + words, self._bytes + size
             return size
