@@ -12,7 +12,7 @@ from typing import Final
 
 from judge.errors import InputError
 
-_FEW: Final = 8_000
+_FEW: Final = 8_000  # ids held in memory, less than a megabyte
 _CACHE_KIB: Final = 1_024
 
 

@@ -101,7 +101,18 @@ def test_the_first_object_that_fits_is_found() -> None:
 SAMPLE: dict[str, Any] = {
     "id": 1,
     "epoch": 2,
+    "uuid": "u-1",
+    "input": "not read where there are messages",
     "target": "4",
+    "metadata": {"level": 1},
+    "store": {"seen": ["x"]},
+    "files": {"a.txt": "b"},
+    "choices": ["3", "4"],
+    "score": None,
+    "model_usage": {"m": {"input_tokens": 1}, "grader": {"input_tokens": 2}},
+    "limit": {"type": "token", "limit": 9},
+    "error": {"message": "stopped", "traceback": "..."},
+    "working_time": 1.5,
     "messages": [
         {"id": "a", "role": "user", "content": "How many?"},
         {"id": "b", "role": "assistant", "source": "generate", "content": "attachment://f00d"},
