@@ -21,7 +21,9 @@ KEYS = {
     "TOGETHERAI_API_KEY": "together_ai/...",
     "XAI_API_KEY": "xai/...",
 }
-REQUIRED = ("instructor", "litellm", "pydantic", "numpy", "krippendorff", "msgspec", "orjson", "zstandard")
+REQUIRED = (
+    "instructor", "litellm", "pydantic", "numpy", "krippendorff", "msgspec", "orjson", "zlib_ng", "zstandard",
+)  # fmt: skip
 OPTIONAL = {
     "pyarrow": ("parquet files", "parquet"),
     "psycopg": ("a ledger on PostgreSQL", "postgres"),

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import Final
+
+from zlib_ng import zlib_ng
 
 from judge.errors import InputError
 from judge.text import quoted
@@ -67,7 +68,7 @@ class Archive:
                 f"{quoted(self._uri, 400)}: no member {quoted(name)}; the archive has changed since it was read."
             )
         data = self._expand(member)
-        if member.crc is not None and zlib.crc32(data) != member.crc:
+        if member.crc is not None and zlib_ng.crc32(data) != member.crc:
             raise InputError(f"{self._where(name)}: checksum mismatch; the member is damaged.")
         return data
 
@@ -183,10 +184,10 @@ class Archive:
 
 def _inflate(packed: memoryview, ceiling: int) -> bytes:
     """Expand a deflate stream, never to more than `ceiling` bytes."""
-    stream = zlib.decompressobj(-15)
+    stream = zlib_ng.decompressobj(-15)
     try:
         data = stream.decompress(packed, ceiling + 1)
-    except zlib.error as error:
+    except zlib_ng.error as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise InputError(f"damaged ({error}).") from None
     if len(data) > ceiling:
         raise InputError(f"expands to more than the {ceiling:,} bytes that it declares or may have.")
