@@ -192,12 +192,12 @@ def _duration(seconds: float) -> str:
 
 
 def _place(transcript: Transcript) -> float:
-    """How far into its file a transcript ends, from 0 to 1; 0 where its messages do not point there."""
+    """How far into its file a transcript ends, from 0 to 1; 0 where its last message does not point there."""
     source = transcript.source
     if source.member is None and source.locator is None:
         return 1.0
-    ends = (one.end for message in transcript.messages for one in message.at if one.member is None)
-    return max((end for end in ends if end is not None), default=0) / source.size if source.size else 0.0
+    ends = [one.end for message in transcript.messages[-1:] for one in message.at if one.member is None and one.end]
+    return max(ends, default=0) / source.size if source.size else 0.0
 
 
 def _count_bytes(sources: Iterable[Path]) -> int | None:

@@ -5,8 +5,9 @@
 
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import TARGET, Message, Part, Pointer, Source, Tool, Transcript, Warn
+from judge.transcripts.pointing import reread
 from judge.transcripts.reading import detect, iter_transcripts, read
-from judge.transcripts.source import Unreadable, reread
+from judge.transcripts.source import Unreadable
 
 __all__ = [
     "TARGET",

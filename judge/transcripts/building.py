@@ -6,6 +6,7 @@ value that reaches this function has been given its type by `parts` or by a read
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -38,3 +39,15 @@ def maker(model: type[Model]) -> Callable[[dict[str, Any]], Model]:
         return instance
 
     return make
+
+
+class Uncollected:
+    """Keeps the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._was_on:
+            gc.enable()

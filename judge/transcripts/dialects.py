@@ -15,8 +15,9 @@ from judge.transcripts.draft import ROLES, Draft, tool_name
 from judge.transcripts.harness.gemini_api import parts_pieces
 from judge.transcripts.harness.langchain import plain
 from judge.transcripts.items import ITEM_TYPES, is_item, item_pieces
-from judge.transcripts.model import Pointer, Role
+from judge.transcripts.model import Role
 from judge.transcripts.parts import Piece, call, compact, decoded_json, maybe, obj, objs, result, string, text
+from judge.transcripts.pointing import Place
 
 _HEADED: Final = re.compile(r"^(system|developer|user|assistant|tool): ", re.MULTILINE)
 _TYPED: Final[dict[str, Role]] = {
@@ -44,7 +45,7 @@ class Said:
 
     role: Role
     pieces: list[Piece]
-    at: Pointer
+    at: Place
     name: str | None = None
     key: tuple[Any, ...] = field(default=())
 
@@ -57,7 +58,7 @@ class Said:
         self.key = (self.role, *words)
 
 
-def messages_of(value: Any, role: Role, at: Pointer, draft: Draft, depth: int = 0) -> list[Said]:
+def messages_of(value: Any, role: Role, at: Place, draft: Draft, depth: int = 0) -> list[Said]:
     """Return the messages in a value; `role` is whose words they are where the value doesn't say."""
     if value is None or value in ("", [], {}):
         return []
@@ -83,7 +84,7 @@ def messages_of(value: Any, role: Role, at: Pointer, draft: Draft, depth: int = 
     )
 
 
-def _from_text(value: str, role: Role, at: Pointer, draft: Draft, depth: int) -> list[Said]:
+def _from_text(value: str, role: Role, at: Place, draft: Draft, depth: int) -> list[Said]:
     decoded = decoded_json(value)
     if decoded is not None:
         return messages_of(decoded, role, at, draft, depth + 1)
@@ -101,7 +102,7 @@ def _from_text(value: str, role: Role, at: Pointer, draft: Draft, depth: int) ->
     return [Said(role, [text(value)], at)]
 
 
-def _from_object(value: dict[str, Any], role: Role, at: Pointer, draft: Draft, depth: int) -> list[Said]:
+def _from_object(value: dict[str, Any], role: Role, at: Place, draft: Draft, depth: int) -> list[Said]:
     if "role" in value or plain(value)[0] or (string(value.get("type")) in _TYPED and "content" in value):
         return _message(value, role, at, draft)
     if objs(value.get("choices")):
@@ -128,7 +129,7 @@ def _from_object(value: dict[str, Any], role: Role, at: Pointer, draft: Draft, d
     return [Said(role, [text(compact(value))], at)]
 
 
-def _message(value: dict[str, Any], role: Role, at: Pointer, draft: Draft) -> list[Said]:
+def _message(value: dict[str, Any], role: Role, at: Place, draft: Draft) -> list[Said]:
     kind, fields = plain(value)
     speaker = ROLES.get(string(value.get("role"))) or _TYPED.get(kind or string(value.get("type"))) or role
     content = fields.get("content")
@@ -170,13 +171,13 @@ def _result(fields: dict[str, Any], content: Any, draft: Draft) -> list[Piece]:
     return [result(words, native_id=native_id, tool=maybe(fields.get("name")), status=status)]  # type: ignore[arg-type]
 
 
-def _split(role: Role, pieces: list[Piece], at: Pointer, name: str | None = None) -> list[Said]:
+def _split(role: Role, pieces: list[Piece], at: Place, name: str | None = None) -> list[Said]:
     if role == "assistant" or not pieces:
         return [Said(role, pieces, at, name)] if pieces else []
     return [Said("tool" if is_result else role, run, at, name) for is_result, run in split_results(pieces)]
 
 
-def _item(item: Any, role: Role, at: Pointer, draft: Draft, depth: int) -> list[Said]:
+def _item(item: Any, role: Role, at: Place, draft: Draft, depth: int) -> list[Said]:
     if not isinstance(item, dict) or string(item.get("type")) not in ITEM_TYPES:
         return messages_of(item, role, at, draft, depth + 1)
     speaker, pieces = item_pieces(item, draft)

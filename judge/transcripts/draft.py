@@ -7,12 +7,17 @@ of it. Nothing is judged and nothing is invented: a call without a result has st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final, Literal, cast
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from judge.errors import InputError
 from judge.text import quoted
-from judge.transcripts.building import maker
+from judge.transcripts.building import Uncollected, maker
+from judge.transcripts.lazy import LazySequence
 from judge.transcripts.limits import exceed
 from judge.transcripts.model import (
     SCHEMA,
@@ -22,7 +27,6 @@ from judge.transcripts.model import (
     Origin,
     Part,
     PartKind,
-    Pointer,
     Role,
     Source,
     Tool,
@@ -30,6 +34,7 @@ from judge.transcripts.model import (
     Warn,
 )
 from judge.transcripts.parts import Piece, maybe, obj, string
+from judge.transcripts.pointing import Place, point
 from judge.transcripts.source import Record
 
 Presence = Literal["present", "absent", "unknown"]
@@ -57,6 +62,25 @@ _make_source: Final = maker(Source)
 _make_transcript: Final = maker(Transcript)
 
 
+class _Said(Struct):
+    """One message as a reader gave it."""
+
+    pieces: list[Piece]
+    at: tuple[Place, ...]
+    role: Role
+    author: str | None
+    origin: Origin | None
+    to: str | None
+    branch: str | None
+    timestamp: str | None
+    native_id: str | None
+    model: str | None
+    notes: tuple[str, ...] | None
+
+
+_role: Final = attrgetter("role")
+
+
 class Draft:
     """Collects the messages of one transcript."""
 
@@ -71,19 +95,18 @@ class Draft:
         self._most, self._largest = limits.messages, limits.message_bytes
         self._format = format_
         self._version = version
-        self._messages: list[dict[str, Any]] = []
-        self._pieces: list[list[Piece]] = []
+        self._said: list[_Said] = []
         self._warnings: dict[tuple[str, str], list[str | None]] = {}
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._said)
 
     def say(
         self,
         role: Role,
         pieces: Iterable[Piece],
         *,
-        at: Pointer | tuple[Pointer, ...],
+        at: Place | tuple[Place, ...],
         author: str | None = None,
         origin: Origin | None = None,
         to: str | None = None,
@@ -100,8 +123,8 @@ class Draft:
         Raises:
             InputError: when the transcript or the message is over a limit.
         """
-        if len(self._messages) >= self._most:
-            raise exceed("messages", len(self._messages) + 1, self._most, self._where())
+        if len(self._said) >= self._most:
+            raise exceed("messages", len(self) + 1, self._most, self._where())
         listed = [*pieces]
         size = 0
         for piece in listed:
@@ -110,32 +133,17 @@ class Draft:
             size = sum(len(piece.text.encode("utf-8", "surrogatepass")) for piece in listed)
             if size > self._largest:
                 raise exceed("message_bytes", size, self._largest, f"{self._where()}, message {len(self) + 1}")
-        self._pieces.append(listed)
-        self._messages.append(
-            {
-                "id": "",
-                "role": role,
-                "author": author or AUTHORS.get(role, role),
-                "origin": origin or ORIGINS.get(role, "unknown"),
-                "to": to,
-                "branch": branch,
-                "parts": (),
-                "at": at if isinstance(at, tuple) else (at,),
-                "timestamp": timestamp,
-                "native_id": native_id,
-                "model": model,
-                "notes": notes or (),
-            }
-        )
+        places = at if isinstance(at, tuple) else (at,)
+        self._said.append(_Said(listed, places, role, author, origin, to, branch, timestamp, native_id, model, notes))
 
-    def extend_last(self, pieces: Iterable[Piece], at: Pointer) -> None:
+    def extend_last(self, pieces: Iterable[Piece], at: Place) -> None:
         """Add to the last message what the harness wrote as a line of its own."""
-        self._pieces[-1].extend(pieces)
-        self._messages[-1]["at"] += (at,)
+        self._said[-1].pieces.extend(pieces)
+        self._said[-1].at += (at,)
 
     def rename_last(self, author: str) -> None:
         """Give the last message the name that the harness has for its author."""
-        self._messages[-1]["author"] = author
+        self._said[-1].author = author
 
     def warn(self, code: str, detail: str, at: str | None = None) -> None:
         """Note something assumed, dropped or unusable; repeated notes are counted."""
@@ -158,15 +166,15 @@ class Draft:
             InputError: when there is no message in it: an empty transcript would read as innocent.
         """
         source = self._source()
-        if not self._messages:
+        if not self._said:
             cut = "".join(f" {warning.detail}" for warning in self.record.warnings if warning.code == "truncated")
             raise InputError(f"{quoted(source.label, 400)}: no message found in this {self._format} record.{cut}")
-        linker = _Linker(self._pieces)
+        linker = _Linker(self._said)
         linker.link()
         if linker.orphans:
             self.warn("result_without_call", "tool results that answer no call of this transcript")
         kinds = linker.kinds
-        has_system = "system" in {fields["role"] for fields in self._messages}
+        has_system = "system" in map(_role, self._said)
         complete: dict[str, Presence] = {
             "system_prompt": "present" if has_system else "unknown",
             "reasoning": "present" if "reasoning" in kinds else "unknown",
@@ -181,7 +189,7 @@ class Draft:
                 "id": self.record.sha256[:16],
                 "native_id": self.native_id,
                 "source": source,
-                "messages": self._finished(),
+                "messages": LazySequence(len(self._said), partial(_make_messages, self._said)),
                 "tools": tuple(self.tools),
                 "run": {name: value for name, value in self.run.items() if value not in (None, "", [], {})},
                 "withheld": {name: value for name, value in self.withheld.items() if value not in ("", [], {})},
@@ -189,13 +197,6 @@ class Draft:
                 "complete": complete,
             }
         )
-
-    def _finished(self) -> tuple[Message, ...]:
-        make = _make_part
-        for number, (fields, pieces) in enumerate(zip(self._messages, self._pieces, strict=True), 1):
-            fields["id"] = f"m{number}"
-            fields["parts"] = tuple([make(piece.__dict__) for piece in pieces])
-        return tuple(map(_make_message, self._messages))
 
     def _collected(self) -> list[Warn]:
         collected = []
@@ -222,43 +223,72 @@ class Draft:
         )
 
 
-@dataclass(slots=True)
-class _Call:
+def _make_messages(said: list[_Said]) -> tuple[Message, ...]:
+    messages = []
+    with Uncollected():
+        for number, one in enumerate(said, 1):
+            message_id = f"m{number}"
+            role = one.role
+            parts = [
+                _make_part({"id": f"{message_id}.{index}", **asdict(piece)})
+                for index, piece in enumerate(one.pieces, 1)
+            ]
+            message = {
+                "id": message_id,
+                "role": role,
+                "author": one.author or AUTHORS.get(role, role),
+                "origin": one.origin or ORIGINS.get(role, "unknown"),
+                "to": one.to,
+                "branch": one.branch,
+                "parts": tuple(parts),
+                "at": LazySequence(len(one.at), partial(point, one.at)),
+                "timestamp": one.timestamp,
+                "native_id": one.native_id,
+                "model": one.model,
+                "notes": one.notes or (),
+            }
+            messages.append(_make_message(message))
+    return tuple(messages)
+
+
+class _Call(Struct):
     """A call that waits for its result."""
 
     batch: int  # calls with no result between them
+    id: str
     piece: Piece
     told: bool  # the harness itself says what came of it
     answered: bool = False
 
 
 class _Linker:
-    """Gives pieces their ids, results their calls, and calls their results' status."""
+    """Gives results their calls, and calls their results' status."""
 
-    def __init__(self, pieces: list[list[Piece]]) -> None:
-        self._pieces = pieces
+    def __init__(self, said: list[_Said]) -> None:
+        self._said = said
         self._calls: list[_Call] = []  # those that may still be open, in order
         self._by_id: dict[str, list[_Call]] = {}
         self.orphans = 0
-        self.kinds: set[PartKind] = set()  # that occur
+        self.kinds: set[PartKind] = set()  # that occur, besides text
 
     def link(self) -> None:
         """Resolve everything in the pieces themselves."""
         batch, answering = 0, False
-        for number, pieces in enumerate(self._pieces, 1):
-            for index, piece in enumerate(pieces, 1):
+        for number, said in enumerate(self._said, 1):
+            for index, piece in enumerate(said.pieces, 1):
                 kind = piece.kind
-                piece.id = f"m{number}.{index}"
+                if kind == "text":  # as most are
+                    continue
                 self.kinds.add(kind)
                 if kind == "tool_call":
                     batch, answering = batch + answering, False
-                    self._call(piece, batch)
+                    self._call(f"m{number}.{index}", piece, batch)
                 elif kind == "tool_result":
                     answering = True
                     self._answer(piece)
 
-    def _call(self, piece: Piece, batch: int) -> None:
-        waiting = _Call(batch, piece, told=bool(piece.status))
+    def _call(self, part_id: str, piece: Piece, batch: int) -> None:
+        waiting = _Call(batch, part_id, piece, told=bool(piece.status))
         piece.status = piece.status or "unknown"
         self._calls.append(waiting)
         if piece.native_id:
@@ -273,7 +303,7 @@ class _Linker:
             piece.link = "none"
             return
         found.answered = True
-        piece.answers = found.piece.id
+        piece.answers = found.id
         piece.link = piece.link or cast("Link", link)
         if not found.told:
             found.piece.status = piece.status or "unknown"

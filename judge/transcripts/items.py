@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from judge.transcripts.blocks import content_pieces, result_status
 from judge.transcripts.draft import ROLES, Draft
-from judge.transcripts.model import TARGET, CallStatus, Pointer, Role
+from judge.transcripts.model import TARGET, CallStatus, Role
 from judge.transcripts.parts import (
     Piece,
     call,
@@ -26,6 +26,7 @@ from judge.transcripts.parts import (
     string,
     text,
 )
+from judge.transcripts.pointing import Place
 
 _DONE: Final = ("completed", "success", "", "in_progress", "incomplete", "calling", "searching")
 _OUTPUT_TYPES: Final = frozenset(
@@ -52,7 +53,7 @@ class Items:
         self._author = author
         self._joining = False
 
-    def add(self, item: Any, at: Pointer, **fields: Any) -> None:
+    def add(self, item: Any, at: Place, **fields: Any) -> None:
         """Add one item."""
         if not isinstance(item, dict):
             self._draft.warn("odd_item", "an item that is no object was left out", at.path)

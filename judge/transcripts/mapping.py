@@ -36,8 +36,9 @@ from judge.text import quoted
 from judge.transcripts.blocks import content_pieces
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
-from judge.transcripts.model import Pointer, Role, Transcript
+from judge.transcripts.model import Role, Transcript
 from judge.transcripts.parts import Piece, call, compact, maybe, reasoning, result, string
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, table_rows, whole
 
 
@@ -174,7 +175,7 @@ class MappedReader:
         pieces += self._calls(message)
         output = find(mapping.result, message) if mapping.result else (said if role == "tool" else None)
         place = places.get(id(message))
-        at: Pointer = record.point(message, place) if place is not None else record.point(record.value, "")
+        at: Place = record.point(message, place) if place is not None else record.point(record.value, "")
         author = maybe(find(mapping.author, message)) if role != "assistant" else None
         if output is not None and role == "assistant":
             draft.say(role, pieces, at=at)

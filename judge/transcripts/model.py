@@ -7,14 +7,15 @@ position only, so they are the same at every load and on every machine. Everythi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from judge.canonical import content_sha256
 from judge.frozen import Frozen
+from judge.transcripts.lazy import AS_TUPLE
 
 SCHEMA: Final = "judge.transcript/1"
 
@@ -83,7 +84,7 @@ class Message(Frozen):
     to: str | None = None  # addressee, where the harness says
     branch: str | None = None
     parts: tuple[Part, ...] = ()
-    at: tuple[Pointer, ...] = ()
+    at: Annotated[Sequence[Pointer], AS_TUPLE] = ()
     timestamp: str | None = None
     native_id: str | None = None
     model: str | None = None
@@ -134,7 +135,7 @@ class Transcript(Frozen):
     id: str
     native_id: str | None = None
     source: Source
-    messages: tuple[Message, ...]
+    messages: Annotated[Sequence[Message], AS_TUPLE]
     tools: tuple[Tool, ...] = ()
     run: dict[str, Any] = Field(default_factory=dict)  # task, epoch, models, times, usage: for grouping, never judged
     withheld: dict[str, Any] = Field(default_factory=dict)  # scores, labels, grader notes: never judged

@@ -13,11 +13,12 @@ import re
 from typing import Any, Final, Literal
 
 import orjson
+from msgspec import Struct
 
 from judge.errors import InputError
 from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits
-from judge.transcripts.model import CallStatus, Link, Part, PartKind
+from judge.transcripts.model import CallStatus, Link, PartKind
 
 _EMBEDDED: Final = Origin("embedded JSON")
 _LIMITS: Final = Limits()
@@ -26,30 +27,20 @@ Form = Literal["full", "summary", "encrypted", "redacted"]
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*?(;base64)?,", re.ASCII)
 
 
-class Piece:
-    """A part of a message before ids and links are given.
+class Piece(Struct, gc=False):
+    """A part of a message before ids and links are given: every field of a `Part` but its id."""
 
-    It holds every field of a `Part` from the start, so that its dictionary can become the part's own.
-    """
-
-    id: str
     kind: PartKind
-    text: str
-    tool: str | None
-    native_id: str | None
-    answers: str | None
-    link: Link | None  # for a result: a link better than matching ids, where the harness records one
-    status: CallStatus | None
-    form: Form | None
-    media_type: str | None
-    sha256: str | None
-    size: int | None
-
-    def __init__(self, kind: PartKind, text: str = "") -> None:
-        self.__dict__ = {**_UNSET, "kind": kind, "text": text}
-
-
-_UNSET: Final[dict[str, Any]] = {name: field.default for name, field in Part.model_fields.items()} | {"id": ""}
+    text: str = ""
+    tool: str | None = None
+    native_id: str | None = None
+    answers: str | None = None
+    link: Link | None = None  # for a result: a link better than matching ids, where the harness records one
+    status: CallStatus | None = None
+    form: Form | None = None
+    media_type: str | None = None
+    sha256: str | None = None
+    size: int | None = None
 
 
 def obj(value: Any) -> dict[str, Any]:

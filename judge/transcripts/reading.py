@@ -6,7 +6,6 @@ special files, or touches the network.
 
 from __future__ import annotations
 
-import gc
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from judge.errors import InputError
 from judge.text import quoted
+from judge.transcripts.building import Uncollected
 from judge.transcripts.detect import Candidate, Detection, Probe, RefusedError, decide
 from judge.transcripts.grouping import gather
 from judge.transcripts.harness import Reader, reader, readers
@@ -134,25 +134,13 @@ def read_opened(opened: Opened, using: Reader) -> Iterator[Transcript | Unreadab
     seen = Seen()
     found = using.records(opened)
     while True:
-        with _Uncollected():
+        with Uncollected():
             record = next(found, None)
             item = _transcribe(using, record, seen) if isinstance(record, Record) else record
         if record is None:
             return
         if item is not None:
             yield item
-
-
-class _Uncollected:
-    """Keeps the collector from walking, over and over, what is being built: plain values, in which there are no cycles."""
-
-    def __enter__(self) -> None:
-        self._was_on = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        if self._was_on:
-            gc.enable()
 
 
 def _transcribe(using: Reader, record: Record, seen: Seen) -> Transcript | Unreadable | None:
@@ -169,7 +157,7 @@ def _transcribe(using: Reader, record: Record, seen: Seen) -> Transcript | Unrea
 
 def _detect(opened: Opened) -> Detection:
     probe = Probe(opened, opened.limits)
-    with _Uncollected():
+    with Uncollected():
         candidates = [
             Candidate(name, found.confidence, found.version)
             for name, one in readers().items()

@@ -7,7 +7,6 @@ never paths. A file that ends too early gives everything complete in it, with a 
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,18 +18,16 @@ import orjson
 from judge.errors import InputError
 from judge.text import quoted, visible
 from judge.transcripts.archive import Archive
-from judge.transcripts.building import maker
 from judge.transcripts.jsontext import UNSURE, Origin, parse, parse_carefully, parse_quickly
 from judge.transcripts.limits import Limits, check_file, exceed
-from judge.transcripts.model import Pointer, Warn
+from judge.transcripts.model import Warn
+from judge.transcripts.pointing import Place
 
 Container = Literal["json", "jsonl", "zip", "parquet", "sqlite", "text"]
 HEAD: Final = 256 * 1024
 _CHUNK: Final = 1024 * 1024
 _BUFFER: Final = 256 * 1024
 _SORTED: Final = orjson.OPT_SORT_KEYS
-_sha256: Final = hashlib.sha256
-_make_pointer: Final = maker(Pointer)
 
 
 def name_file(path: Path) -> str:
@@ -99,22 +96,13 @@ class Record:
         """Hash that the transcript's id is taken from."""
         return self.opened.sha256 if self.id_bytes is None else hashlib.sha256(self.id_bytes).hexdigest()
 
-    def point(self, value: Any, path: str) -> Pointer:
-        """Return the pointer to `value`, which stands at `path` inside this record."""
-        return self.point_written(orjson.dumps(value, option=_SORTED), path)
+    def point(self, value: Any, path: str) -> Place:
+        """Return the place of `value`, which stands at `path` inside this record."""
+        return Place((self.member, self.start, self.end, self.path), value, path)
 
-    def point_written(self, written: bytes, path: str) -> Pointer:
-        """Return the same for a value that has been written out, with sorted keys, already."""
-        digest = _sha256(written).hexdigest()
-        path = self.path + path
-        return _make_pointer(
-            {"member": self.member, "start": self.start, "end": self.end, "path": path, "sha256": digest}
-        )
-
-    def point_row(self, row: Row) -> Pointer:
-        """Return the pointer to a whole line."""
-        digest = _sha256(row.raw).hexdigest()
-        return _make_pointer({"member": row.member, "start": row.start, "end": row.end, "path": None, "sha256": digest})
+    def point_row(self, row: Row) -> Place:
+        """Return the place of a whole line."""
+        return Place((row.member, row.start, row.end, None), row.raw)
 
 
 class Opened:
@@ -379,66 +367,3 @@ def table_rows(opened: Opened) -> Iterator[Record | Unreadable]:
     for number, row in parquet.rows(opened.path, opened.limits):
         id_bytes = orjson.dumps(row, option=_SORTED)
         yield Record(opened, row, id_bytes, member=f"row {number}", locator=f"row {number}")
-
-
-def resolve(value: Any, path: str) -> Any:
-    """Return what stands at a JSON pointer (RFC 6901).
-
-    Raises:
-        InputError: when nothing stands there.
-    """
-    for token in path.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            raise InputError(f"nothing stands at {quoted(path, 400)} in the source; it has changed since it was read.")
-    return value
-
-
-def reread(pointer: Pointer, path: Path, limits: Limits | None = None) -> bytes:
-    """Return the bytes that a pointer stands for, read from the source again: their SHA-256 is `pointer.sha256`.
-
-    For a byte range they are those bytes; for a JSON pointer, the canonical JSON of the value.
-
-    Raises:
-        InputError: when the source no longer has them.
-    """
-    limits = limits or Limits()
-    if pointer.member is not None:
-        raw = (path / pointer.member).read_bytes() if path.is_dir() else _member(pointer.member, path, limits)
-        if raw is None:
-            return orjson.dumps(resolve(_table_row(pointer.member, path, limits), pointer.path or ""), option=_SORTED)
-    else:
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            raw = view[pointer.start : pointer.end]
-    if pointer.path is None:
-        return raw if pointer.member is None else raw[pointer.start : pointer.end]
-    value, _ = parse(raw, Origin(str(path)), limits, mend=True)
-    return orjson.dumps(resolve(value, pointer.path), option=_SORTED)
-
-
-def _member(member: str, path: Path, limits: Limits) -> bytes | None:
-    """Bytes of an archive's member, a database's cell, or a file beside; None for a row of a table."""
-    with path.open("rb") as stream:
-        magic = stream.read(16)
-    if magic.startswith(b"PAR1"):
-        return None
-    if magic.startswith(b"PK"):
-        return Archive(path.read_bytes(), str(path), limits).read(member)
-    if magic.startswith(b"SQLite format 3"):
-        from judge.transcripts import sqlite_store
-
-        table, _, rest = member.partition(".")
-        column, _, rowid = rest.partition(":")
-        return sqlite_store.cell(path, table, column, int(rowid))
-    return (path.parent / member).read_bytes()
-
-
-def _table_row(member: str, path: Path, limits: Limits) -> dict[str, Any]:
-    from judge.transcripts import parquet
-
-    wanted = int(member.removeprefix("row "))
-    return next(row for number, row in parquet.rows(path, limits) if number == wanted)

@@ -16,8 +16,9 @@ from typing import Any
 from judge.transcripts.blocks import result_status
 from judge.transcripts.dialects import Said, messages_of
 from judge.transcripts.draft import Draft, tool_name
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import compact, decoded_json, result, seq
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Record
 
 _MAX_THREADS = 200
@@ -34,8 +35,8 @@ class Span:
     agent: str = ""
     sent: Any = None
     reply: Any = None
-    at_sent: Pointer | None = None
-    at_reply: Pointer | None = None
+    at_sent: Place | None = None
+    at_reply: Place | None = None
     instructions: Any = None
     tool: str = ""
     failed: bool | None = None

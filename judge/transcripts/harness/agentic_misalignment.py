@@ -8,7 +8,6 @@ No harness delivers these mails: every call has status `unknown`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any, Final
 from judge.transcripts.blocks import sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, string, text
+from judge.transcripts.pointing import place_bytes
 from judge.transcripts.source import Record, elements, whole
 
 NAME = "agentic_misalignment"
@@ -158,5 +158,5 @@ def _add_prompt(draft: Draft, path: Path, role: str) -> None:
         return
     raw = path.read_bytes()
     beside = Path(os.path.relpath(path, draft.record.opened.path.resolve().parent)).as_posix()
-    at = Pointer(member=beside, start=0, end=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+    at = place_bytes(raw, 0, len(raw), beside)
     draft.say(role, [text(raw.decode("utf-8", "replace"))], at=at)  # type: ignore[arg-type]

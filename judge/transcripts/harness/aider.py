@@ -6,7 +6,6 @@ calls have no ids. Everything is by position.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from itertools import groupby
@@ -14,8 +13,9 @@ from typing import Final
 
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import result, text
+from judge.transcripts.pointing import place_bytes
 from judge.transcripts.source import Opened, Record, Unreadable, unfinished_line
 
 NAME = "aider"
@@ -55,7 +55,7 @@ def transcribe(record: Record) -> Transcript:
         words = b"".join(line[0] for line in run).decode("utf-8", "replace")
         if not words.strip():
             continue
-        at = Pointer(start=start, end=end, sha256=hashlib.sha256(raw[start:end]).hexdigest())
+        at = place_bytes(raw[start:end], start, end)
         if kind == "user":
             draft.say("user", [text(_stripped(words, "#### "))], at=at, origin="human")
         elif kind == "tool":

@@ -13,8 +13,9 @@ from judge.transcripts.blocks import content_pieces, sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
 from judge.transcripts.exchanges import chains
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, whole
 
 NAME = "anthropic_messages"
@@ -103,7 +104,7 @@ def add_messages(draft: Draft, messages: list[Any], path: str) -> None:
         add_message(draft, message, draft.record.point(message, f"{path}/{index}"))
 
 
-def add_message(draft: Draft, message: Any, at: Pointer) -> None:
+def add_message(draft: Draft, message: Any, at: Place) -> None:
     """Add one message; results among its blocks become messages of the tool."""
     message = obj(message)
     raw_role = string(message.get("role"))

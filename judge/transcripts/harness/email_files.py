@@ -11,7 +11,6 @@ import email.errors
 import email.header
 import email.message
 import email.utils
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -20,8 +19,9 @@ from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, attachment, text
+from judge.transcripts.pointing import place_bytes
 from judge.transcripts.source import Opened, Record, Unreadable, unfinished_line
 
 NAME = "email"
@@ -54,7 +54,7 @@ def transcribe(record: Record) -> Transcript:
     draft = Draft(record, NAME)
     for start, end in _spans(raw):
         body = raw[start:end]
-        at = Pointer(start=start, end=end, sha256=hashlib.sha256(body).hexdigest())
+        at = place_bytes(body, start, end)
         try:
             mail = email.message_from_bytes(body)
             pieces = [text(_head(mail)), *_pieces(mail)]

@@ -13,7 +13,7 @@ from judge.transcripts.blocks import sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
 from judge.transcripts.exchanges import chains
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import (
     Piece,
     call,
@@ -29,6 +29,7 @@ from judge.transcripts.parts import (
     text,
     unknown_block,
 )
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "gemini_api"
@@ -112,7 +113,7 @@ def add_contents(draft: Draft, contents: list[Any], path: str) -> None:
         add_content(draft, obj(content), draft.record.point(content, f"{path}/{index}"))
 
 
-def add_content(draft: Draft, content: dict[str, Any], at: Pointer, role: str = "") -> None:
+def add_content(draft: Draft, content: dict[str, Any], at: Place, role: str = "") -> None:
     """Add one content; function responses among its parts become messages of the tool."""
     pieces = parts_pieces(content.get("parts"), draft)
     speaker = string(content.get("role")) or role

@@ -12,8 +12,9 @@ from judge.transcripts.blocks import content_pieces
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
 from judge.transcripts.harness.gemini_api import parts_pieces
-from judge.transcripts.model import CallStatus, Pointer, Transcript
+from judge.transcripts.model import CallStatus, Transcript
 from judge.transcripts.parts import Piece, call, compact, maybe, obj, objs, reasoning, result, seq, string
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, whole, whole_rows
 
 NAME = "gemini_cli"
@@ -62,7 +63,7 @@ def transcribe(record: Record) -> Transcript:
     return draft.finish()
 
 
-def _add(draft: Draft, message: dict[str, Any], at: Pointer) -> None:
+def _add(draft: Draft, message: dict[str, Any], at: Place) -> None:
     kind = string(message.get("type"))
     if kind == "user":
         draft.say("user", _content(message, draft), at=at, origin="human", **_facts(message))

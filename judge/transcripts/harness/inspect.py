@@ -177,9 +177,8 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
 
 def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any]) -> None:
     """Add one chat message of Inspect's."""
-    written = orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
-    at = draft.record.point_written(written, path)
-    resolved = _resolve(message, attachments) if attachments and _REFERENCE in written else message
+    at = draft.record.point(message, path)
+    resolved = resolve_attachments(message, attachments)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, result_status, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import Pointer, Role, Transcript
+from judge.transcripts.model import Role, Transcript
 from judge.transcripts.parts import call, maybe, obj, objs, result, seq, string
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "langchain"
@@ -76,7 +77,7 @@ def add_messages(draft: Draft, messages: list[Any], path: str) -> None:
         add_message(draft, message, draft.record.point(message, f"{path}/{index}"))
 
 
-def add_message(draft: Draft, message: Any, at: Pointer) -> None:
+def add_message(draft: Draft, message: Any, at: Place) -> None:
     """Add one message in any encoding."""
     kind, fields = plain(message)
     role = _ROLES.get(kind)

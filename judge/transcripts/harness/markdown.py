@@ -5,15 +5,15 @@ Everything is by position and by how a line looks, which any message could imita
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import reasoning, result, text
+from judge.transcripts.pointing import place_bytes
 from judge.transcripts.source import Opened, Record, Unreadable
 
 NAME = "markdown"
@@ -44,7 +44,7 @@ def transcribe(record: Record) -> Transcript:
         end = heads[index + 1].start() if index + 1 < len(heads) else len(raw)
         words = raw[head.end() : end].decode("utf-8", "replace").strip("\r\n")
         speaker = head[1].decode().lower()
-        at = Pointer(start=head.start(), end=end, sha256=hashlib.sha256(raw[head.start() : end]).hexdigest())
+        at = place_bytes(raw[head.start() : end], head.start(), end)
         if speaker in _PRIVATE:
             draft.say("assistant", [reasoning(words)], at=at)
             continue

@@ -6,7 +6,6 @@ is not there to be judged.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from judge.transcripts import sqlite_store
@@ -14,8 +13,9 @@ from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
 from judge.transcripts.items import Items
 from judge.transcripts.jsontext import Origin, parse
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import maybe, obj, string
+from judge.transcripts.pointing import place_bytes
 from judge.transcripts.source import Opened, Record, Unreadable, whole_rows
 from judge.transcripts.traces import Span, transcribe_thread, transcripts_of
 
@@ -90,7 +90,6 @@ def transcribe(record: Record) -> Transcript:
     for rowid, text in record.context["cells"]:
         raw = text.encode("utf-8", "replace")
         value, _ = parse(raw, Origin(f"{record.opened.uri}, row {rowid}"), record.opened.limits)
-        digest = hashlib.sha256(raw).hexdigest()
-        items.add(value, Pointer(member=f"{_TABLE}.{_TEXT}:{rowid}", sha256=digest))
+        items.add(value, place_bytes(raw, member=f"{_TABLE}.{_TEXT}:{rowid}"))
     draft.native_id = record.locator
     return draft.finish()

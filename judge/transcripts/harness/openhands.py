@@ -13,8 +13,9 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, result_status, text_of
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
-from judge.transcripts.model import Pointer, Transcript
+from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, call, compact, maybe, obj, objs, reasoning, result, string, text
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, whole, whole_rows
 
 NAME = "openhands"
@@ -45,7 +46,7 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
 def transcribe(record: Record) -> Transcript:
     """Return the run."""
     rows = record.context.get("rows")
-    events: list[tuple[dict[str, Any], Pointer]]
+    events: list[tuple[dict[str, Any], Place]]
     if rows is not None:
         events = [(row.value, record.point_row(row)) for row in rows if isinstance(row.value, dict)]
     else:
@@ -65,7 +66,7 @@ def transcribe(record: Record) -> Transcript:
     return draft.finish()
 
 
-def _add_v0(draft: Draft, event: dict[str, Any], at: Pointer, passed: Counter[str]) -> None:
+def _add_v0(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]) -> None:
     action, observation = string(event.get("action")), string(event.get("observation"))
     args, source = obj(event.get("args")), string(event.get("source"))
     facts: dict[str, Any] = {"at": at, "timestamp": maybe(event.get("timestamp")), "native_id": maybe(event.get("id"))}
@@ -117,7 +118,7 @@ def _observation_v0(event: dict[str, Any], observation: str) -> list[Piece]:
     return [result(words, native_id=maybe(event.get("cause")), tool=name, status=status, link="cause")]
 
 
-def _add_v1(draft: Draft, event: dict[str, Any], at: Pointer, passed: Counter[str]) -> None:
+def _add_v1(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]) -> None:
     kind = string(event.get("kind"))
     facts: dict[str, Any] = {"at": at, "timestamp": maybe(event.get("timestamp")), "native_id": maybe(event.get("id"))}
     call_id = maybe(event.get("tool_call_id"))

@@ -20,9 +20,10 @@ from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.harness import inspect
 from judge.transcripts.jsontext import parse
-from judge.transcripts.model import TARGET, Pointer, Transcript
+from judge.transcripts.model import TARGET, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
-from judge.transcripts.source import Opened, Record, Unreadable, elements, resolve
+from judge.transcripts.pointing import Place, resolve
+from judge.transcripts.source import Opened, Record, Unreadable, elements
 
 NAME = "petri"
 _SOURCE: Final = "Auditor"
@@ -95,7 +96,7 @@ def transcribe(record: Record) -> Transcript:
     return draft.finish()
 
 
-def _add(draft: Draft, message: dict[str, Any], at: Pointer, *, branch: str | None) -> None:
+def _add(draft: Draft, message: dict[str, Any], at: Place, *, branch: str | None) -> None:
     raw_role = string(message.get("role"))
     role = ROLES.get(raw_role, "event")
     source = string(obj(message.get("metadata")).get("source"))

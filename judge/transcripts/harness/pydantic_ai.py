@@ -12,7 +12,7 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.model import CallStatus, Pointer, Transcript
+from judge.transcripts.model import CallStatus, Transcript
 from judge.transcripts.parts import (
     Piece,
     call,
@@ -28,6 +28,7 @@ from judge.transcripts.parts import (
     text,
     unknown_block,
 )
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "pydantic_ai"
@@ -84,7 +85,7 @@ def transcribe(record: Record) -> Transcript:
     return draft.finish()
 
 
-def _add_request(draft: Draft, message: dict[str, Any], at: Pointer) -> None:
+def _add_request(draft: Draft, message: dict[str, Any], at: Place) -> None:
     for part in objs(message.get("parts")):
         kind = string(part.get("part_kind"))
         stamp = maybe(part.get("timestamp"))
