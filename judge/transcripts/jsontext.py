@@ -24,7 +24,6 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from itertools import compress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -36,7 +35,6 @@ from judge.transcripts.limits import Limits, exceed
 from judge.transcripts.model import Warn
 
 _SHORT: Final = 16 * 1024  # what is longer is sooner walked than counted
-_HOLDERS: Final = frozenset((dict, list))
 _I64: Final = float(2**63)
 _MARK: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -115,7 +113,7 @@ def _survey(value: Any, origin: Origin, limits: Limits, *, floats: bool = False)
     Level by level, in few steps per value: a log's sample holds a hundred thousand of them. What objects and arrays hold
     is what they refer to, which the interpreter lists for a whole level at once.
     """
-    level = [value] if type(value) in _HOLDERS else []
+    level = [value] if isinstance(value, dict | list) else []
     depth = 0
     rounded = floats and type(value) is float and not -_I64 < value < _I64
     while level:
@@ -127,7 +125,7 @@ def _survey(value: Any, origin: Origin, limits: Limits, *, floats: bool = False)
             if widest > limits.keys:
                 raise exceed("keys", widest, limits.keys, _place(origin))
         held = gc.get_referents(*level)
-        level = [*compress(held, map(_HOLDERS.__contains__, map(type, held)))]
+        level = [item for item in held if type(item) is dict or type(item) is list]
         rounded = rounded or (floats and any(not -_I64 < item < _I64 for item in held if type(item) is float))
     return rounded
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import orjson
+from msgspec import Struct
 
 from judge.errors import InputError
 from judge.text import quoted, visible
@@ -59,8 +60,7 @@ class Unreadable:
         return {"source": self.source, "reason": self.reason, "refused": self.refused}
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One line of a JSONL file. `broken` says why it has no value."""
 
     number: int

@@ -23,6 +23,8 @@ _OTHER_DIALECTS: Final = frozenset(
     ("thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use", "function_call_output", "tool-call")
 )
 
+_RARE: Final = frozenset(("reasoning_content", "reasoning", "thinking", "refusal", "function_call"))
+
 
 def sniff(probe: Probe) -> Match | None:
     """Weak by design; surer of a completion object or recorded exchanges."""
@@ -150,22 +152,24 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
         return _result_pieces(message, content, draft)
     if len(message) == 2 and type(content) is str and content:  # nothing but a role and words, as most messages are
         return [Piece("text", content)]
-    pieces: list[Piece] = []
-    thought = message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")
-    if isinstance(thought, str):
-        pieces.append(reasoning(thought))
-    pieces.extend(content_pieces(content, draft))
-    if string(message.get("refusal")):
+    rare = not _RARE.isdisjoint(message)
+    thought = rare and (message.get("reasoning_content") or message.get("reasoning") or message.get("thinking"))
+    pieces = [reasoning(thought)] if isinstance(thought, str) else []
+    pieces += content_pieces(content, draft)
+    if rare and string(message.get("refusal")):
         pieces.append(text(message["refusal"]))
     if message.get("tool_calls"):
-        seen = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
-        for item in objs(message["tool_calls"]):
-            if maybe(item.get("id")) not in seen:  # the same call as a content block counts once
-                pieces.append(tool_call(item))
-    legacy = message.get("function_call")
+        pieces += _further_calls(message["tool_calls"], pieces)
+    legacy = rare and message.get("function_call")
     if isinstance(legacy, dict):
         pieces.append(call(string(legacy.get("name")), legacy.get("arguments")))
     return pieces
+
+
+def _further_calls(given: Any, pieces: list[Piece]) -> list[Piece]:
+    """Return the calls beside the content: one that is a block in there too counts once."""
+    told = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
+    return [tool_call(item) for item in objs(given) if not told or maybe(item.get("id")) not in told]
 
 
 def tool_call(item: dict[str, Any]) -> Piece:
