@@ -8,7 +8,7 @@ that `jsontext` says.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -38,24 +38,20 @@ def split(text: bytes) -> dict[str, Any] | None:
     if start < 0:
         return None
     indent = text[text.index(b"{") + 1 : start]
-    pieces: list[Any] = [text[:start]]
-    colon = comma = b""
-    for name, value in members.items():
-        key = _write(name)
-        if not colon:
-            colon = b": " if text.startswith(b": ", start + len(key)) else b":"
-            comma = b"," + (indent or colon[1:])
-        pieces += (key, colon, value, comma)
-    body = b"".join(pieces[:-1])
-    return members if text.startswith(body) and text[len(body) :].strip() == b"}" else None
+    first = _write(next(iter(members)))
+    colon = b": " if text.startswith(b": ", start + len(first)) else b":"
+    comma = b"," + (indent or colon[1:])
+    body = comma.join([b"%b%b%b" % (_write(name), colon, value) for name, value in members.items()])
+    end = start + len(body)
+    return members if text.startswith(body, start) and text[end:].strip() == b"}" else None
 
 
-def parse_members(members: dict[str, Any], names: Collection[str], limits: Limits) -> Any:
+def parse_members(members: dict[str, Any], names: Iterable[str], limits: Limits) -> Any:
     """Return the object with those of its members alone that have one of these names, or `UNSURE`."""
-    return parse_quickly(_write({name: text for name, text in members.items() if name in names}), limits)
+    return parse_quickly(_write({name: members[name] for name in names if name in members}), limits)
 
 
-def find_object(array: Any, name: str, wanted: str, names: Collection[str], limits: Limits) -> Any:
+def find_object(array: Any, name: str, wanted: str, names: Iterable[str], limits: Limits) -> Any:
     """Return, of the first object in an array that has the text `wanted` as `name`, the members with these names.
 
     None where there is no such object, `UNSURE` where there is any doubt.

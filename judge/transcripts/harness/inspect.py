@@ -34,7 +34,7 @@ _ERRORS: Final[dict[str, CallStatus]] = {"timeout": "timeout", "approval": "deni
 _REFERENCE: Final = b'"attachment://'
 _WITHHELD: Final = ("target", "scores", "score", "metadata", "choices", "store", "files")
 _FACTS: Final = ("id", "uuid", "epoch", "model_usage", "limit", "error")
-_READ: Final = frozenset(("messages", *_FACTS, *_WITHHELD))
+_READ: Final = ("messages", *_FACTS, *_WITHHELD)
 _STORED_TEXTS: Final = ("attachments", "transcript")
 _Opening = Callable[[bytes, Place, Limits], tuple[Any, tuple[Warn, ...]]]
 
@@ -66,7 +66,7 @@ def open_sample(raw: bytes, place: Place, limits: Limits) -> tuple[Any, tuple[Wa
         messages = bytes(members.get("messages", b"")) if stored else b""
         # Long texts stand beside the messages, which refer to them. An escape might hide a reference.
         refers = b"attachment:" in messages or b"\\u" in messages
-        sample = parse_members(members, _READ.union(stored) if refers else _READ, limits)
+        sample = parse_members(members, (*_READ, *stored) if refers else _READ, limits)
         if sample is not UNSURE and seq(sample.get("messages")):
             event = find_object(members.get("events", b"[]"), "event", "model", ("event", "tools"), limits)
             if event is not UNSURE:
