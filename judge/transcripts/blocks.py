@@ -36,6 +36,7 @@ _DENIED: Final = re.compile(
     r"permission (?:to use .{1,60} )?(?:has been |was )?denied|tool call was (?:rejected|denied)",
     re.IGNORECASE,
 )
+_MESSAGE_FIELDS: Final = frozenset(Message.model_fields)
 _TIMEOUT: Final = re.compile(r"\btimed?[ -]?out\b", re.IGNORECASE)
 _GRADING: Final = re.compile(
     r"scor|label|grad|reward|rating|verdict|correct|success|target|expect|answer|judg|risk|harm|safe|utility|security|"
@@ -249,7 +250,7 @@ def sort_facts(draft: Draft, facts: dict[str, Any], *, skip: frozenset[str] | se
     When in doubt a field is withheld: a fact that cannot be grouped by is a nuisance, a label that leaks is a fraud.
     """
     for name, value in facts.items():
-        if name in skip or value in (None, "", [], {}) or name in Message.model_fields:
+        if name in skip or value in (None, "", [], {}) or name in _MESSAGE_FIELDS:
             continue
         if _GRADING.search(name):
             draft.withheld[name] = value

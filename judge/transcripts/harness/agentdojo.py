@@ -27,6 +27,7 @@ _FACTS = (
     "benchmark_version",
 )
 _GRADES = ("utility", "security", "success", "injections", "error")
+_FILED = frozenset((*_FACTS, *_GRADES, "messages", "metadata"))
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -68,7 +69,7 @@ def transcribe(record: Record) -> Transcript | None:
     facts = obj(row.get("metadata")) | row
     draft.run.update({name: facts[name] for name in _FACTS if facts.get(name) is not None})
     draft.withheld.update({name: facts[name] for name in _GRADES if facts.get(name) is not None})
-    sort_facts(draft, facts, skip={*_FACTS, *_GRADES, "messages", "metadata"})
+    sort_facts(draft, facts, skip=_FILED)
     return draft.finish()
 
 
