@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import Any, Final, Literal, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from judge.errors import InputError
 from judge.text import quoted
@@ -229,10 +228,7 @@ def _make_messages(said: list[_Said]) -> tuple[Message, ...]:
         for number, one in enumerate(said, 1):
             message_id = f"m{number}"
             role = one.role
-            parts = [
-                _make_part({"id": f"{message_id}.{index}", **asdict(piece)})
-                for index, piece in enumerate(one.pieces, 1)
-            ]
+            parts = [_make_part(piece.fields(f"{message_id}.{index}")) for index, piece in enumerate(one.pieces, 1)]
             message = {
                 "id": message_id,
                 "role": role,

@@ -42,6 +42,23 @@ class Piece(Struct, gc=False):
     sha256: str | None = None
     size: int | None = None
 
+    def fields(self, part_id: str) -> dict[str, Any]:
+        """Return all fields of the part that this becomes, in their order."""
+        return {
+            "id": part_id,
+            "kind": self.kind,
+            "text": self.text,
+            "tool": self.tool,
+            "native_id": self.native_id,
+            "answers": self.answers,
+            "link": self.link,
+            "status": self.status,
+            "form": self.form,
+            "media_type": self.media_type,
+            "sha256": self.sha256,
+            "size": self.size,
+        }
+
 
 def obj(value: Any) -> dict[str, Any]:
     """Return `value` if it is an object, else an empty one."""
