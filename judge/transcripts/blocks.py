@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from judge.transcripts.draft import Draft
@@ -36,6 +37,7 @@ _DENIED: Final = re.compile(
     r"permission (?:to use .{1,60} )?(?:has been |was )?denied|tool call was (?:rejected|denied)",
     re.IGNORECASE,
 )
+_USUAL: Final = 60  # characters of a name
 _MESSAGE_FIELDS: Final = frozenset(Message.model_fields)
 _TIMEOUT: Final = re.compile(r"\btimed?[ -]?out\b", re.IGNORECASE)
 _GRADING: Final = re.compile(
@@ -47,10 +49,10 @@ _GRADING: Final = re.compile(
 
 def content_pieces(content: Any, draft: Draft) -> list[Piece]:
     """Return the pieces of a message's content: a string, one block, or a list of blocks and strings."""
-    if content is None or content in ("", []):
-        return []
     if isinstance(content, str):
-        return [text(content)]
+        return [Piece("text", content)] if content else []
+    if content is None or content == []:
+        return []
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
@@ -252,9 +254,19 @@ def sort_facts(draft: Draft, facts: dict[str, Any], *, skip: frozenset[str] | se
     for name, value in facts.items():
         if name in skip or value in (None, "", [], {}) or name in _MESSAGE_FIELDS:
             continue
-        if _GRADING.search(name):
+        if _smells_of_grading(name):
             draft.withheld[name] = value
         elif isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 200):
             draft.run[name] = value
         else:
             draft.warn("field_not_read", f"the field '{name[:60]}' is not part of the transcript")
+
+
+def _smells_of_grading(name: str) -> bool:
+    return _remembered(name) if len(name) <= _USUAL else bool(_GRADING.search(name))
+
+
+@lru_cache(maxsize=256)
+def _remembered(name: str) -> bool:
+    """The same for names of usual length: the rows of a file share their few."""
+    return bool(_GRADING.search(name))

@@ -284,8 +284,10 @@ class _Linker:
                     self._answer(piece)
 
     def _call(self, part_id: str, piece: Piece, batch: int) -> None:
-        waiting = _Call(batch, part_id, piece, told=bool(piece.status))
-        piece.status = piece.status or "unknown"
+        told = piece.status is not None
+        waiting = _Call(batch, part_id, piece, told)
+        if not told:
+            piece.status = "unknown"
         self._calls.append(waiting)
         if piece.native_id:
             self._by_id.setdefault(piece.native_id, []).append(waiting)

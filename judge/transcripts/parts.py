@@ -132,17 +132,12 @@ def text(value: str) -> Piece:
 
 def reasoning(value: str, form: Form = "full") -> Piece:
     """Return private reasoning; encrypted and redacted reasoning has a note instead of words."""
-    piece = Piece("reasoning", value)
-    piece.form = form
-    return piece
+    return Piece("reasoning", value, form=form)
 
 
 def call(name: str, args: Any, native_id: str | None = None) -> Piece:
     """Return a tool call, its arguments in readable form."""
-    piece = Piece("tool_call", arguments(args))
-    piece.tool = name or None
-    piece.native_id = native_id
-    return piece
+    return Piece("tool_call", arguments(args), tool=name or None, native_id=native_id)
 
 
 def result(
@@ -154,23 +149,16 @@ def result(
     link: Link | None = None,
 ) -> Piece:
     """Return what a tool gave back; `native_id` is that of the call it answers."""
-    piece = Piece("tool_result", output)
-    piece.native_id = native_id
-    piece.tool = tool
-    piece.status = status
-    piece.link = link
-    return piece
+    return Piece("tool_result", output, tool=tool, native_id=native_id, link=link, status=status)
 
 
 def attachment(media_type: str, *, data: bytes | None = None, name: str = "", note: str = "") -> Piece:
     """Return an attachment: identified by the hash of its bytes where they are here, never shown to a text judge."""
     digest = hashlib.sha256(data).hexdigest() if data is not None else None
     words = [media_type or "file", name, f"{len(data):,} bytes, sha256 {digest[:16]}" if data and digest else "", note]
-    piece = Piece("attachment", "[" + ", ".join(word for word in words if word) + "]")
-    piece.media_type = media_type or None
-    piece.sha256 = digest
-    piece.size = len(data) if data is not None else None
-    return piece
+    described = "[" + ", ".join(word for word in words if word) + "]"
+    size = len(data) if data is not None else None
+    return Piece("attachment", described, media_type=media_type or None, sha256=digest, size=size)
 
 
 def media(source: str, media_type: str = "", name: str = "") -> Piece:

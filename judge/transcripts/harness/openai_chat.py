@@ -158,18 +158,14 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     pieces += content_pieces(content, draft)
     if rare and string(message.get("refusal")):
         pieces.append(text(message["refusal"]))
-    if message.get("tool_calls"):
-        pieces += _further_calls(message["tool_calls"], pieces)
+    if message.get("tool_calls"):  # a call that is a block of the content too counts once
+        blocks = pieces if isinstance(content, list) else ()
+        told = {piece.native_id for piece in blocks if piece.kind == "tool_call" and piece.native_id}
+        pieces += [tool_call(item) for item in objs(message["tool_calls"]) if maybe(item.get("id")) not in told]
     legacy = rare and message.get("function_call")
     if isinstance(legacy, dict):
         pieces.append(call(string(legacy.get("name")), legacy.get("arguments")))
     return pieces
-
-
-def _further_calls(given: Any, pieces: list[Piece]) -> list[Piece]:
-    """Return the calls beside the content: one that is a block in there too counts once."""
-    told = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
-    return [tool_call(item) for item in objs(given) if not told or maybe(item.get("id")) not in told]
 
 
 def tool_call(item: dict[str, Any]) -> Piece:
