@@ -97,7 +97,7 @@ class Record:
         return self.opened.sha256 if self.id_bytes is None else hashlib.sha256(self.id_bytes).hexdigest()
 
     def point(self, value: Any, path: str) -> Place:
-        """Return the place of `value`, which stands at `path` inside this record."""
+        """Return the place of `value`, which stands at `path` inside this record and is not changed any more."""
         return Place((self.member, self.start, self.end, self.path), value, path)
 
     def point_row(self, row: Row) -> Place:
