@@ -115,6 +115,8 @@ def test_only_typed_errors_escape(path: Path, tmp_path: Path) -> None:
         try:
             for item in read_opened(Opened(target, "mutant", LIMITS), reader(original)):  # and as if it were named
                 assert isinstance(item, Transcript | Unreadable)
+                if isinstance(item, Transcript):
+                    encode(item)  # what was read is made into messages and hashed only now: that may not fail any more
         except InputError:
             pass
         slowest = max(slowest, time.process_time() - begun)
