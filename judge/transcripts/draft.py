@@ -1,7 +1,7 @@
 """A transcript in the making: readers say what was said, this gives ids, pointers and links, and holds the limits.
 
-Ids follow from position alone. Results are linked to calls here, once for all harnesses, and each call is told what came
-of it. Nothing is judged and nothing is invented: a call without a result has status `unknown`.
+Ids follow from position alone. Results are linked to calls once for all harnesses (`linking`). Nothing is judged and nothing
+is invented.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -18,14 +18,13 @@ from judge.text import quoted
 from judge.transcripts.building import Uncollected, maker
 from judge.transcripts.lazy import LazySequence
 from judge.transcripts.limits import exceed
+from judge.transcripts.linking import Linker
 from judge.transcripts.model import (
     SCHEMA,
     TARGET,
-    Link,
     Message,
     Origin,
     Part,
-    PartKind,
     Role,
     Source,
     Tool,
@@ -53,7 +52,6 @@ ROLES: Final[dict[str, Role]] = {
     "observation": "tool",
 }
 AUTHORS: Final[dict[Role, str]] = {"assistant": TARGET, "event": "environment"}
-_LOOK_BACK: Final = 256  # open calls that a result without an id is compared with
 ORIGINS: Final[dict[Role, Origin]] = {"tool": "tool", "environment": "tool", "system": "harness"}
 _make_part: Final = maker(Part)
 _make_message: Final = maker(Message)
@@ -168,8 +166,8 @@ class Draft:
         if not self._said:
             cut = "".join(f" {warning.detail}" for warning in self.record.warnings if warning.code == "truncated")
             raise InputError(f"{quoted(source.label, 400)}: no message found in this {self._format} record.{cut}")
-        linker = _Linker(self._said)
-        linker.link()
+        linker = Linker()
+        linker.link(one.pieces for one in self._said)
         if linker.orphans:
             self.warn("result_without_call", "tool results that answer no call of this transcript")
         kinds = linker.kinds
@@ -245,92 +243,6 @@ def _make_messages(said: list[_Said]) -> tuple[Message, ...]:
             }
             messages.append(_make_message(message))
     return tuple(messages)
-
-
-class _Call(Struct):
-    """A call that waits for its result."""
-
-    batch: int  # calls with no result between them
-    id: str
-    piece: Piece
-    told: bool  # the harness itself says what came of it
-    answered: bool = False
-
-
-class _Linker:
-    """Gives results their calls, and calls their results' status."""
-
-    def __init__(self, said: list[_Said]) -> None:
-        self._said = said
-        self._calls: list[_Call] = []  # those that may still be open, in order
-        self._by_id: dict[str, list[_Call]] = {}
-        self.orphans = 0
-        self.kinds: set[PartKind] = set()  # that occur, besides text
-
-    def link(self) -> None:
-        """Resolve everything in the pieces themselves."""
-        batch, answering = 0, False
-        for number, said in enumerate(self._said, 1):
-            for index, piece in enumerate(said.pieces, 1):
-                kind = piece.kind
-                if kind == "text":  # as most are
-                    continue
-                self.kinds.add(kind)
-                if kind == "tool_call":
-                    batch, answering = batch + answering, False
-                    self._call(f"m{number}.{index}", piece, batch)
-                elif kind == "tool_result":
-                    answering = True
-                    self._answer(piece)
-
-    def _call(self, part_id: str, piece: Piece, batch: int) -> None:
-        told = piece.status is not None
-        waiting = _Call(batch, part_id, piece, told)
-        if not told:
-            piece.status = "unknown"
-        self._calls.append(waiting)
-        if piece.native_id:
-            self._by_id.setdefault(piece.native_id, []).append(waiting)
-
-    def _answer(self, piece: Piece) -> None:
-        found, link = self._same_id(piece), "id"
-        if found is None:
-            found, link = self._next_open(piece)
-        if found is None:
-            self.orphans += 1
-            piece.link = "none"
-            return
-        found.answered = True
-        piece.answers = found.id
-        piece.link = piece.link or cast("Link", link)
-        if not found.told:
-            found.piece.status = piece.status or "unknown"
-
-    def _same_id(self, piece: Piece) -> _Call | None:
-        """The call with the result's id: ids repeat, so the first open one of the latest batch that has any."""
-        matching = self._by_id.get(piece.native_id or "", [])
-        if len(matching) == 1:
-            return matching[0]
-        recent = [one for one in matching[-_LOOK_BACK:] if not one.answered]
-        if recent:
-            return next(one for one in recent if one.batch == recent[-1].batch)
-        return matching[-1] if matching else None
-
-    def _next_open(self, piece: Piece) -> tuple[_Call | None, str]:
-        """Without an id: the next open call of the latest batch that has one, of the same tool where it is named."""
-        while self._calls and self._calls[-1].answered:
-            self._calls.pop()
-        # A call that has an id of its own is only answered by that id.
-        loose = [
-            one
-            for one in self._calls[-_LOOK_BACK:]
-            if not one.answered and not (piece.native_id and one.piece.native_id)
-        ]
-        named = [one for one in loose if piece.tool and one.piece.tool == piece.tool]
-        fitting = named or [one for one in loose if not piece.tool or not one.piece.tool]
-        if not fitting:
-            return None, "none"
-        return next(one for one in fitting if one.batch == fitting[-1].batch), "name" if named else "position"
 
 
 def tool_name(value: Any) -> tuple[str, str]:

@@ -159,7 +159,7 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     if rare and string(message.get("refusal")):
         pieces.append(text(message["refusal"]))
     if message.get("tool_calls"):  # a call that is a block of the content too counts once
-        blocks = pieces if isinstance(content, list) else ()
+        blocks = () if isinstance(content, str) else pieces
         told = {piece.native_id for piece in blocks if piece.kind == "tool_call" and piece.native_id}
         pieces += [tool_call(item) for item in objs(message["tool_calls"]) if maybe(item.get("id")) not in told]
     legacy = rare and message.get("function_call")
