@@ -76,6 +76,7 @@ def _spans(record: Record) -> list[Span]:
                 tool=string(data.get("name")),
                 failed=True if line.get("error") else None,
                 model=string(data.get("model")) or string(response.get("model")),
+                trace=string(line.get("trace_id")),
             )
         )
     return spans
