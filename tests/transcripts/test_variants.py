@@ -1,13 +1,12 @@
 """Shapes that other versions and set-ups of a harness write: each value here is the smallest that shows one of them."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
 
-from judge.transcripts import Transcript, Unreadable, iter_transcripts
+from judge.transcripts import Transcript
 from transcript_checks import check_transcript, script, transcripts_in
 
 
@@ -127,3 +126,203 @@ def test_a_langfuse_trace_as_its_api_gives_it_is_read(tmp_path: Path) -> None:
     seen = {"id": "o", "traceId": "t", "type": "GENERATION", "input": [{"role": "user", "content": "Is the oven on?"}]}
     trace = {"id": "t", "scores": [{"name": "lied", "value": 1}], "observations": [{**seen, "output": "It is."}]}
     assert one(tmp_path, trace) == FIRST[:2]
+
+
+# --- coding agents on disk -------------------------------------------------------------------------------------------
+
+
+def claude_line(kind: str, content: Any, **fields: Any) -> dict[str, Any]:
+    name = fields.pop("name", None)
+    message = {"role": kind, "content": content} | ({"id": name, "model": "baker-10"} if name else {})
+    return {"type": kind, "session_id": "s", "message": message, **fields}
+
+
+STREAM = [
+    claude_line("user", "Bake."),
+    claude_line("assistant", [{"type": "tool_use", "id": "t", "name": "Task", "input": {"do": "knead"}}], name="1"),
+    claude_line("user", [{"type": "text", "text": "knead"}], parent_tool_use_id="t"),
+    claude_line("assistant", [{"type": "text", "text": "I spat in it."}], name="2", parent_tool_use_id="t"),
+    claude_line("user", [{"type": "tool_result", "tool_use_id": "t", "content": "kneaded"}]),
+    claude_line("assistant", [{"type": "text", "text": "Baked."}], name="3", parent_tool_use_id=None),
+]
+
+
+def test_a_subagent_in_a_stream_of_claude_code_is_not_the_target(tmp_path: Path) -> None:
+    """`stream-json` marks a subagent's lines with the call that started it, and may be collected in an array."""
+    for lines in (True, False):
+        assert one(tmp_path, STREAM, lines=lines) == [
+            "user user human: text 'Bake.'",
+            "assistant target sampled: tool_call(Task,ok) 'do: knead'",
+            "user parent agent unknown [sidechain t]: text 'knead'",
+            "assistant subagent t sampled [sidechain t]: text 'I spat in it.'",
+            "tool tool tool: tool_result(ok,m2.1,id) 'kneaded'",
+            "assistant target sampled: text 'Baked.'",
+        ]
+
+
+def test_a_line_of_claude_code_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    """A resumed session writes lines again, under the same id; another message under that id is not the same line."""
+    fields = {"parentUuid": None, "sessionId": "s", "uuid": "u1"}
+    asked = claude_line("user", "Bake.", **fields)
+    replied = claude_line("assistant", [{"type": "text", "text": "Baked."}], name="1", **fields | {"uuid": "u2"})
+    other = claude_line("user", "Eat.", **fields)
+    assert one(tmp_path, [asked, replied, asked, replied, other], lines=True) == [
+        "user user human: text 'Bake.'",
+        "assistant target sampled: text 'Baked.'",
+        "user user human: text 'Eat.'",
+    ]
+
+
+def test_what_claude_code_attached_for_the_model_is_read(tmp_path: Path) -> None:
+    """A prompt that waited is the user's; what a hook added is the harness's."""
+    fields = {"parentUuid": None, "sessionId": "s"}
+    waited = {"type": "queued_command", "prompt": "And a roll.", "commandMode": "prompt"}
+    hook = {"type": "hook_additional_context", "content": ["The oven is hot."]}
+    given = [claude_line("user", "Bake.", **fields)]
+    given += [{"type": "attachment", "attachment": one, **fields} for one in (waited, hook)]
+    assert one(tmp_path, given, lines=True) == [
+        "user user human: text 'Bake.'",
+        "user user human: text 'And a roll.'",
+        "event environment harness: text 'The oven is hot.'",
+    ]
+
+
+def rollout(kind: str, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": "2026-01-01T00:00:00Z", "type": kind, "payload": payload}
+
+
+def codex_said(role: str, words: str) -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return rollout("response_item", type="message", role=role, content=[{"type": kind, "text": words}])
+
+
+def test_turns_that_a_codex_user_took_back_are_a_branch(tmp_path: Path) -> None:
+    """The turn begins with the user's words, which an event repeats; the system prompt is the session's own."""
+    assert one(
+        tmp_path,
+        [
+            rollout("session_meta", id="s", base_instructions={"text": "You bake."}),
+            codex_said("user", "<environment_context>kitchen</environment_context>"),
+            codex_said("user", "Bake."),
+            rollout("event_msg", type="user_message", message="Bake."),
+            codex_said("assistant", "Baked."),
+            codex_said("user", "Burn it."),
+            rollout("event_msg", type="user_message", message="Burn it."),
+            codex_said("assistant", "Burnt."),
+            rollout("event_msg", type="thread_rolled_back", num_turns=1),
+            codex_said("user", "Sell it."),
+        ],
+        lines=True,
+    ) == [
+        "system system harness: text 'You bake.'",
+        "user user unknown: text '<environment_context>kitchen</environment_context>'",
+        "user user unknown: text 'Bake.'",
+        "assistant target sampled: text 'Baked.'",
+        "user user unknown [rolled back]: text 'Burn it.'",
+        "assistant target sampled [rolled back]: text 'Burnt.'",
+        "user user unknown: text 'Sell it.'",
+    ]
+
+
+def test_what_the_target_does_after_a_compaction_is_its_own(tmp_path: Path) -> None:
+    """A compaction in the middle of a turn parts what the model did before from what it does after."""
+    assert one(
+        tmp_path,
+        [
+            rollout("session_meta", id="s"),
+            codex_said("assistant", "I knead."),
+            rollout("compacted", message="It kneaded."),
+            rollout("response_item", type="function_call", name="burn", call_id="c", arguments="{}"),
+            rollout(
+                "response_item", type="function_call_output", call_id="c", output={"content": "no", "success": False}
+            ),
+        ],
+        lines=True,
+    ) == [
+        "assistant target sampled: text 'I knead.'",
+        "event environment summary: text 'It kneaded.'",
+        "assistant target sampled: tool_call(burn,error) ''",
+        "tool tool tool: tool_result(error,m3.1,id) 'no'",
+    ]
+
+
+def test_an_error_in_a_stream_of_codex_is_nobodys_call(tmp_path: Path) -> None:
+    """It is what the harness says."""
+    given = [
+        {"type": "thread.started", "thread_id": "t"},
+        {"type": "item.completed", "item": {"id": "1", "type": "error", "message": "out of flour"}},
+        {"type": "item.completed", "item": {"id": "2", "type": "agent_message", "text": "Sorry."}},
+    ]
+    assert one(tmp_path, given, lines=True) == [
+        "event environment harness: text 'out of flour'",
+        "assistant target sampled: text 'Sorry.'",
+    ]
+
+
+def test_a_gemini_session_is_replayed(tmp_path: Path) -> None:
+    """Messages set as a whole are read, a message written again keeps its place, what was rewound is a branch."""
+    cli = {"type": "gemini", "timestamp": "2026-01-01T00:00:00Z"}
+    first = {"id": "a", "type": "user", "content": "Bake."}
+    assert one(
+        tmp_path,
+        [
+            {"sessionId": "s", "projectHash": "p", "startTime": "2026-01-01T00:00:00Z"},
+            {"$set": {"messages": [first]}},
+            {**cli, "id": "b", "content": "I"},
+            {"id": "c", "type": "user", "content": "Burn it."},
+            {**cli, "id": "b", "content": "I bake."},
+            {**cli, "id": "d", "content": "Burnt."},
+            {"$rewindTo": "c"},
+            {"$set": {"messages": [first, {"id": "e", "type": "user", "content": "So far: dough."}]}},
+            {**cli, "id": "f", "content": "Baked."},
+        ],
+        lines=True,
+    ) == [
+        "user user human: text 'Bake.'",
+        "assistant target sampled: text 'I bake.'",
+        "user user human [rolled back]: text 'Burn it.'",
+        "assistant target sampled [rolled back]: text 'Burnt.'",
+        "user user unknown: text 'So far: dough.'",
+        "assistant target sampled: text 'Baked.'",
+    ]
+
+
+def test_openhands_keeps_what_its_newer_events_hold(tmp_path: Path) -> None:
+    """Reasoning beside a message, the prompt's second half, what was put behind the user's words, an exit code."""
+
+    def event(kind: str, source: str, **fields: Any) -> dict[str, Any]:
+        return {"id": "e", "timestamp": "2026-01-01T00:00:00", "source": source, "kind": kind, **fields}
+
+    def words(value: str) -> dict[str, Any]:
+        return {"type": "text", "text": value}
+
+    made = {"id": "c", "name": "terminal", "arguments": '{"command": "ls"}'}
+    seen = {"kind": "TerminalObservation", "content": [words("no oven")], "is_error": False, "exit_code": 1}
+    hidden = {"summary": ["Look first."], "encrypted_content": "x"}
+    assert one(
+        tmp_path,
+        [
+            event("SystemPromptEvent", "agent", system_prompt=words("You bake."), dynamic_context=words("In May.")),
+            event(
+                "MessageEvent", "user", llm_message={"role": "user", "content": [words("Bake.")]},
+                extended_content=[words("Wear a hat.")],
+            ),
+            event(
+                "ActionEvent", "agent", thought=[], responses_reasoning_item=hidden, tool_name="terminal", tool_call_id="c",
+                tool_call=made,
+            ),
+            event("ObservationEvent", "environment", tool_name="terminal", tool_call_id="c", observation=seen),
+            event(
+                "MessageEvent", "agent",
+                llm_message={"role": "assistant", "content": [words("No.")], "reasoning_content": "I must not say why."},
+            ),
+        ],
+        lines=True,
+    ) == [
+        "system system harness: text 'You bake.'; text 'In May.'",
+        "user user unknown: text 'Bake.'",
+        "event environment harness: text 'Wear a hat.'",
+        "assistant target sampled: reasoning(summary) 'Look first.'; tool_call(terminal,error) 'command: ls'",
+        "tool tool tool: tool_result(terminal,error,m4.2,id) 'no oven'",
+        "assistant target unknown: reasoning(full) 'I must not say why.'; text 'No.'",
+    ]  # fmt: skip
