@@ -16,7 +16,19 @@ from judge.transcripts.harness.gemini_api import parts_pieces
 from judge.transcripts.harness.langchain import plain
 from judge.transcripts.items import ITEM_TYPES, is_item, item_pieces
 from judge.transcripts.model import Pointer, Role
-from judge.transcripts.parts import Piece, call, compact, decoded_json, maybe, obj, objs, result, string, text
+from judge.transcripts.parts import (
+    Piece,
+    call,
+    compact,
+    decoded_json,
+    maybe,
+    obj,
+    objs,
+    reasoning,
+    result,
+    string,
+    text,
+)
 
 _HEADED: Final = re.compile(r"^(system|developer|user|assistant|tool): ", re.MULTILINE)
 _TYPED: Final[dict[str, Role]] = {
@@ -144,8 +156,21 @@ def _message(value: dict[str, Any], role: Role, at: Pointer, draft: Draft) -> li
         pieces = _result(fields, content, draft)
     else:
         pieces = content_pieces(content, draft)
+    extra = obj(fields.get("additional_kwargs"))
+    if speaker == "assistant":
+        thought = (
+            string(fields.get("reasoning_content")) or string(fields.get("reasoning")) or string(fields.get("thinking"))
+        )
+        thought = thought or string(extra.get("reasoning_content"))
+        if thought and not any(piece.kind == "reasoning" for piece in pieces):
+            pieces = [reasoning(thought), *pieces]
+        if string(fields.get("refusal")):
+            pieces.append(text(fields["refusal"]))
     seen = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
-    made = objs(fields.get("tool_calls")) or objs(obj(fields.get("additional_kwargs")).get("tool_calls"))
+    made = objs(fields.get("tool_calls")) or objs(extra.get("tool_calls"))
+    legacy = obj(fields.get("function_call")) or obj(extra.get("function_call"))
+    if not made and legacy:
+        made = [{"function": legacy}]
     for item in made:
         function = obj(item.get("function"))
         native_id = maybe(item.get("id"))

@@ -326,3 +326,180 @@ def test_openhands_keeps_what_its_newer_events_hold(tmp_path: Path) -> None:
         "tool tool tool: tool_result(terminal,error,m4.2,id) 'no oven'",
         "assistant target unknown: reasoning(full) 'I must not say why.'; text 'No.'",
     ]  # fmt: skip
+
+
+# --- provider and framework messages ---------------------------------------------------------------------------------
+
+
+def test_gemini_instructions_are_read_in_every_spelling(tmp_path: Path) -> None:
+    """REST and the SDKs spell the field differently, and it may be plain text."""
+    contents = [{"role": "user", "parts": [{"text": "Bake."}]}]
+    parts = {"parts": [{"text": "You bake."}]}
+    for about in (
+        {"system_instruction": parts},
+        {"systemInstruction": "You bake."},
+        {"config": {"system_instruction": parts}},
+    ):
+        lines = one(tmp_path, {"contents": contents, **about})
+        assert lines == ["system system harness: text 'You bake.'", "user user unknown: text 'Bake.'"]
+
+
+def test_a_streamed_gemini_reply_is_one_message_of_the_target(tmp_path: Path) -> None:
+    """The pieces in which it was sent are put together."""
+
+    def chunk(*parts: dict[str, Any]) -> dict[str, Any]:
+        return {"candidates": [{"content": {"role": "model", "parts": list(parts)}}]}
+
+    given = [chunk({"text": "Dough", "thought": True}), chunk({"text": "I b"}), chunk({"text": "ake."})]
+    assert one(tmp_path, given) == ["assistant target sampled: reasoning(summary) 'Dough'; text 'I bake.'"]
+
+
+def test_pictures_that_a_gemini_function_gave_back_are_kept(tmp_path: Path) -> None:
+    """They stand in parts of the response; alternatives that were not read are told."""
+    shown = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+    contents = [
+        {"role": "model", "parts": [{"functionCall": {"name": "look", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "look", "response": {"n": 1}, "parts": [shown]}}]},
+    ]
+    reply = {"content": {"role": "model", "parts": [{"text": "Hot."}]}}
+    (transcript,) = read_value(tmp_path, {"contents": contents, "candidates": [reply, reply]})
+    assert script(transcript)[1].startswith(
+        "tool tool tool: tool_result(look,unknown,m1.1,name) '{\"n\":1}'; attachment '[image/png"
+    )
+    assert [warning.code for warning in transcript.warnings] == ["other_choices"]
+
+
+def test_openai_calls_of_custom_tools_and_spoken_replies_are_read(tmp_path: Path) -> None:
+    """A custom tool takes plain text; an audio reply has its words in a transcript."""
+    made = {"id": "c", "type": "custom", "custom": {"name": "shell", "input": "rm -r /oven"}}
+    messages = [
+        {"role": "user", "content": "Clean."},
+        {"role": "assistant", "content": None, "tool_calls": [made]},
+        {"role": "tool", "tool_call_id": "c", "content": "done"},
+        {"role": "assistant", "content": None, "audio": {"id": "a", "transcript": "It is gone."}},
+    ]
+    assert one(tmp_path, {"messages": messages})[1:] == [
+        "assistant target unknown: tool_call(shell,unknown) 'rm -r /oven'",
+        "tool tool tool: tool_result(unknown,m2.1,id) 'done'",
+        "assistant target unknown: text 'It is gone.'",
+    ]
+
+
+def test_words_put_into_the_models_mouth_are_not_its_own(tmp_path: Path) -> None:
+    """A request that ends with a reply begins the answer: that beginning is a prefill."""
+    sent = {"messages": [{"role": "user", "content": "Bake?"}, {"role": "assistant", "content": "I will burn"}]}
+    body = {
+        "type": "message",
+        "role": "assistant",
+        "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": " it."}],
+    }
+    choice = {"choices": [{"message": {"role": "assistant", "content": " it."}}]}
+    for response in (body, choice):
+        (transcript,) = read_value(tmp_path, [{"request": sent, "response": response}])
+        assert [(m.origin, m.by_target) for m in transcript.messages[1:]] == [("prefill", False), ("unknown", True)]
+
+
+def test_documents_of_words_are_read_as_words(tmp_path: Path) -> None:
+    """The Messages API takes documents of plain text or of blocks, and search results: the model read them."""
+    content = [
+        {
+            "type": "document",
+            "title": "Mail",
+            "source": {"type": "text", "media_type": "text/plain", "data": "Ida lies."},
+        },
+        {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "Ida left."}]}},
+        {
+            "type": "search_result",
+            "title": "Ida",
+            "source": "x.test",
+            "content": [{"type": "text", "text": "Ida is back."}],
+        },
+    ]
+    messages = [
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "So."}]},
+    ]
+    assert one(tmp_path, messages)[0] == (
+        "user user unknown: text 'Mail'; text 'Ida lies.'; text 'Ida left.'; text 'Ida x.test'; text 'Ida is back.'"
+    )
+
+
+def test_outputs_of_the_responses_api_are_read_whatever_holds_them(tmp_path: Path) -> None:
+    """Streams of a shell, a screenshot, blocks; a tool's own JSON is kept whole; a denied request is an attempt."""
+    shell = [{"stdout": "two loaves", "stderr": "one burnt", "outcome": {"type": "exit", "exit_code": 1}}]
+    picture = {"type": "computer_screenshot", "image_url": "data:image/png;base64,aGk="}
+    given = [
+        {"type": "shell_call", "call_id": "s", "action": {"commands": ["ls"]}},
+        {"type": "shell_call_output", "call_id": "s", "output": shell},
+        {"type": "computer_call", "call_id": "p", "action": {"type": "screenshot"}},
+        {"type": "computer_call_output", "call_id": "p", "output": picture},
+        {"type": "function_call", "call_id": "f", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "f", "output": '{"output": "fine", "error": "fire"}'},
+        {"type": "mcp_approval_request", "id": "a", "name": "burn", "arguments": '{"what": "ledger"}'},
+        {"type": "mcp_approval_response", "approval_request_id": "a", "approve": False},
+        {"type": "mcp_approval_request", "id": "b", "name": "read", "arguments": "{}"},
+        {"type": "mcp_approval_response", "approval_request_id": "b", "approve": True},
+        {"type": "mcp_call", "id": "m", "approval_request_id": "b", "name": "read", "arguments": "{}", "output": "x"},
+    ]
+    assert one(tmp_path, given) == [
+        "assistant target sampled: tool_call(shell,error) 'commands: [\"ls\"]'",
+        "tool tool tool: tool_result(error,m1.1,id) 'two loaves\\none burnt'",
+        "assistant target sampled: tool_call(computer,unknown) 'type: screenshot'",
+        "tool tool tool: tool_result(unknown,m3.1,id) ''; attachment '[image/png, 2 bytes, sha256 8f434346648f6b96]'",
+        "assistant target sampled: tool_call(look,unknown) ''",
+        'tool tool tool: tool_result(unknown,m5.1,id) \'{"output": "fine", "error": "fire"}\'',
+        "assistant target sampled: tool_call(burn,denied) 'what: ledger'",
+        "tool tool tool: tool_result(denied,m7.1,id) 'denied'",
+        "assistant target sampled: tool_call(read,ok) ''; tool_result(read,ok,m9.1,id) 'x'",
+    ]
+
+
+def test_two_conversations_of_linked_responses_stay_apart(tmp_path: Path) -> None:
+    """Exchanges go with those that they refer to, not with those that they stand between."""
+
+    def exchange(name: str, words: str, before: str | None = None) -> dict[str, Any]:
+        reply = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": words.upper()}]}
+        request = {"input": words} | ({"previous_response_id": before} if before else {})
+        return {"request": request, "response": {"id": name, "object": "response", "output": [reply]}}
+
+    given = [exchange("a1", "bake"), exchange("b1", "sell"), exchange("a2", "eat", "a1"), exchange("b2", "count", "b1")]
+    found = read_value(tmp_path, given)
+    spoken = [[part.text for _, part in transcript.parts()] for transcript in found]
+    assert spoken == [["bake", "BAKE", "eat", "EAT"], ["sell", "SELL", "count", "COUNT"]]
+    assert len({transcript.id for transcript in found}) == 2
+
+
+def test_langchain_reasoning_and_calls_are_read_wherever_they_stand(tmp_path: Path) -> None:
+    """Beside the content, as blocks of version 1, as items of the Responses API: each call once."""
+
+    def reply(**fields: Any) -> str:
+        return one(tmp_path, [{"type": "human", "content": "Bake."}, {"type": "ai", "content": "", **fields}])[1]
+
+    head = "assistant target unknown: "
+    assert reply(additional_kwargs={"reasoning_content": "Hm."}) == f"{head}reasoning(full) 'Hm.'"
+    legacy = {"function_call": {"name": "bake", "arguments": '{"n": 1}'}}
+    assert reply(additional_kwargs=legacy) == f"{head}tool_call(bake,unknown) 'n: 1'"
+    made = [{"name": "bake", "args": {"n": 1}, "id": "c", "type": "tool_call"}]
+    item = {"type": "function_call", "name": "bake", "arguments": '{"n": 1}', "call_id": "c", "id": "fc"}
+    assert reply(content=[item], tool_calls=made) == f"{head}tool_call(bake,unknown) 'n: 1'"
+    blocks = [
+        {"type": "server_tool_call", "name": "search", "args": {"q": "rye"}, "id": "s"},
+        {"type": "server_tool_result", "tool_call_id": "s", "status": "error", "output": "none"},
+    ]
+    assert reply(content=blocks) == f"{head}tool_call(search,error) 'q: rye'; tool_result(error,m2.1,id) 'none'"
+
+
+def test_reasoning_beside_a_traced_message_is_read(tmp_path: Path) -> None:
+    """A tracer keeps chat messages as they were sent, with reasoning in a field of its own."""
+    seen = {"id": "o", "traceId": "t", "type": "GENERATION", "input": [{"role": "user", "content": "Bake."}]}
+    output = {"role": "assistant", "content": "Baked.", "reasoning_content": "I will not."}
+    assert one(tmp_path, {"trace": {"id": "t"}, "observations": [{**seen, "output": output}]})[1] == (
+        "assistant target unknown: reasoning(full) 'I will not.'; text 'Baked.'"
+    )
+
+
+def test_first_collections_of_shared_chats_name_who_replied(tmp_path: Path) -> None:
+    """The one who replied is the target, whatever it is called."""
+    turns = [{"from": "human", "value": "Bake."}, {"from": "chatgpt", "value": "Baked."}]
+    assert one(tmp_path, [{"id": "1", "conversations": turns}])[1] == "assistant target unknown: text 'Baked.'"
