@@ -123,7 +123,7 @@ def add_message(draft: Draft, message: Any, at: Pointer, origin: Origin | None =
         role = "event"
     pieces = content_pieces(message.get("content"), draft)
     if role != "user":
-        facts = {"native_id": maybe(message.get("id")), "model": maybe(message.get("model"))}
+        facts: dict[str, Any] = {"native_id": maybe(message.get("id")), "model": maybe(message.get("model"))}
         draft.say(role, pieces, at=at, origin=origin, **facts)
         return
     for is_result, run in split_results(pieces) or [(False, [])]:
