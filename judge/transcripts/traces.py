@@ -18,7 +18,7 @@ from judge.transcripts.blocks import result_status
 from judge.transcripts.dialects import Said, messages_of
 from judge.transcripts.draft import Draft, tool_name
 from judge.transcripts.model import Pointer, Transcript
-from judge.transcripts.parts import compact, decoded_json, result, seq
+from judge.transcripts.parts import arguments, compact, decoded_json, result, seq
 from judge.transcripts.source import Record
 
 
@@ -41,6 +41,7 @@ class Span:
     model: str = ""
     tools: Any = None
     trace: str = ""
+    args: Any = None  # of a tool's span
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Thread:
     models: dict[str, None] = field(default_factory=dict)
     tools: Any = None
     pending: list[Span] = field(default_factory=list)
+    answered: bool = True  # whether the last call's reply was kept
 
     def add(self, said: Said) -> None:
         """Append one message."""
@@ -139,6 +141,7 @@ def _add_call(found: _Found, span: Span, draft: Draft) -> None:
     for one in replied:
         if one.role != "system":
             thread.add(one)
+    thread.answered = any(one.role == "assistant" for one in replied)
     found.note(thread, span.trace, sent + replied)
     thread.agents.setdefault(span.agent)
     thread.models.setdefault(span.model)
@@ -178,12 +181,23 @@ def _flush(thread: Thread) -> None:
     """Add the results of tool spans that no call showed."""
     shown = {piece.text.strip() for one in thread.said for piece in one.pieces if piece.kind == "tool_result"}
     for span in thread.pending:
+        _complete_call(thread, span)
         words = compact(decoded_json(span.reply) or span.reply) if isinstance(span.reply, str) else compact(span.reply)
         at = span.at_reply or span.at_sent
         if at is not None and words.strip() not in shown:
             given = result(words, tool=span.tool or None, status=result_status(words, failed=span.failed))
             thread.add(Said("tool", [given], at))
     thread.pending = []
+
+
+def _complete_call(thread: Thread, span: Span) -> None:
+    """Give a call that was kept without its arguments those of the tool's own span."""
+    calls = [
+        piece for one in thread.said for piece in one.pieces if piece.kind == "tool_call" and piece.tool == span.tool
+    ]
+    results = sum(piece.tool == span.tool for one in thread.said for piece in one.pieces if piece.kind == "tool_result")
+    if len(calls) > results and not calls[results].text:
+        calls[results].text = arguments(span.args)
 
 
 def transcripts_of(
@@ -223,6 +237,8 @@ def transcribe_thread(record: Record, name: str, version: str | None) -> Transcr
         if said.name:
             draft.rename_last(said.name)
     draft.run.update(record.context["facts"])
+    if not thread.answered:
+        draft.warn("evidence_incomplete", "the tracer did not keep what the model replied to the last call")
     draft.run["agents"] = [agent for agent in thread.agents if agent]
     draft.run["models"] = [model for model in thread.models if model]
     for tool in seq(thread.tools):

@@ -128,6 +128,49 @@ def test_a_langfuse_trace_as_its_api_gives_it_is_read(tmp_path: Path) -> None:
     assert one(tmp_path, trace) == FIRST[:2]
 
 
+def observation(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"id": f"{kind}{len(str(fields))}", "traceId": "t", "type": kind, **fields}
+
+
+def test_a_role_that_names_a_tool_is_the_tools(tmp_path: Path) -> None:
+    """Some tracers put the tool's name where the role stands; what a tool gave back is nobody's request."""
+    made = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    sent = [{"role": "assistant", "content": "", "tool_calls": [made]}, {"role": "look", "content": "cold"}]
+    call = observation("GENERATION", input=sent, output={"role": "assistant", "content": "It is cold."})
+    assert one(tmp_path, {"trace": {"id": "t"}, "observations": [call]}) == [
+        "assistant target unknown: tool_call(look,unknown) ''",
+        "tool tool tool: tool_result(look,unknown,m1.1,name) 'cold'",
+        "assistant target unknown: text 'It is cold.'",
+    ]
+
+
+def test_arguments_that_only_the_tools_span_has_are_read(tmp_path: Path) -> None:
+    """A tracer may keep a call without its arguments, and the arguments with the tool."""
+    call = model_call("a", 1, [ASKED], [])
+    call["attributes"].append(attribute("gen_ai.output", [{"tool.name": "look", "tool.args": "{}"}]))
+    tool = model_call("a", 2, [], [])
+    facts = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look", "gen_ai.tool.args": {"where": "oven"}}
+    tool["attributes"] = [attribute(name, value) for name, value in (facts | {"gen_ai.output": "cold"}).items()]
+    assert one(tmp_path, export(call, tool))[1:] == [
+        "assistant target unknown: tool_call(look,unknown) 'where: oven'",
+        "tool tool tool: tool_result(look,unknown,m2.1,name) 'cold'",
+    ]
+
+
+def test_a_last_reply_that_was_not_kept_is_told(tmp_path: Path) -> None:
+    """What the target said last is not there to be judged; a reply that is JSON is quoted as it was said."""
+    sent = [{"role": "user", "content": "Bake."}]
+    (lost,) = read_value(
+        tmp_path, {"trace": {}, "observations": [observation("GENERATION", input=sent, output="None")]}
+    )
+    assert [warning.code for warning in lost.warnings] == ["evidence_incomplete"]
+    assert script(lost) == ["user user unknown: text 'Bake.'"]
+    kept = observation("GENERATION", input=sent, output='{ "bread": 1 }')
+    assert (
+        one(tmp_path, {"trace": {}, "observations": [kept]})[1] == "assistant target unknown: text '{ \"bread\": 1 }'"
+    )
+
+
 # --- coding agents on disk -------------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,7 @@ def _spans(record: Record) -> list[Span]:
                 at_sent=record.point(seen.get("input"), f"{path}/input") if "input" in seen else None,
                 at_reply=record.point(seen.get("output"), f"{path}/output") if "output" in seen else None,
                 tool=string(seen.get("name")),
+                args=seen.get("input") if kind == "TOOL" else None,
                 failed=True if seen.get("level") == "ERROR" else None,
                 model=string(seen.get("model")),
             )

@@ -23,6 +23,13 @@ NAME = "otel"
 _SENT: Final = ("gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt", "input.value", "ai.prompt")
 _REPLY: Final = ("gen_ai.output.messages", "gen_ai.output", "gen_ai.completion", "output.value", "ai.response.object")
 _CALLS: Final = ("chat", "call_llm", "text_completion", "generate_content", "completion")
+_ARGUMENTS: Final = (
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.args",
+    "ai.toolCall.args",
+    "tool_arguments",
+    "input.value",
+)
 _FLAT: Final = re.compile(
     r"(?:llm|gen_ai)\.(input_messages|output_messages|prompt|completion)\.(\d{1,4})\.(?:message\.)?(.+)"
 )
@@ -137,6 +144,7 @@ def _spans(record: Record) -> list[Span]:
                 failed=True if obj(span.get("status")).get("code") in (2, "STATUS_CODE_ERROR", "ERROR") else None,
                 model=string(attributes.get("gen_ai.response.model")) or string(attributes.get("gen_ai.request.model")),
                 tools=attributes.get("gen_ai.tool.definitions"),
+                args=_first(attributes, _ARGUMENTS) if tool else None,
                 trace=maybe(
                     span.get("traceId") or span.get("trace_id") or context.get("trace_id") or context.get("traceId")
                 )
