@@ -15,7 +15,6 @@ from judge.transcripts.draft import Draft
 from judge.transcripts.model import CallStatus, Message
 from judge.transcripts.parts import (
     Piece,
-    attachment,
     call,
     compact,
     maybe,
@@ -115,7 +114,8 @@ def _reasoning(block: dict[str, Any], _: Draft) -> list[Piece]:
 
 
 def _tool_use(block: dict[str, Any], _: Draft) -> list[Piece]:
-    args = block.get("input", block.get("arguments", block.get("args")))
+    given = ("input", "arguments", "args", "server_tool_call")
+    args = next((block[key] for key in given if block.get(key) is not None), None)
     name = string(block.get("name")) or string(block.get("toolName"))
     pieces = [call(name, args, maybe(block.get("id")) or maybe(block.get("toolCallId")))]
     if "result" in block:  # Inspect's server-side tools hold their result
@@ -132,7 +132,8 @@ def _tool_use(block: dict[str, Any], _: Draft) -> list[Piece]:
 
 
 def _tool_result(block: dict[str, Any], draft: Draft) -> list[Piece]:
-    content = block.get("content", block.get("output", block.get("response", block.get("result"))))
+    given = ("content", "output", "response", "result", "server_tool_call_response")
+    content = next((block[key] for key in given if key in block), None)
     if "toolCallId" in block and isinstance(content, dict) and "value" in content:  # the AI SDK wraps its outputs
         content = content["value"]
     inner = [*seq(content)] if isinstance(content, list) else [content]
@@ -147,11 +148,38 @@ def _tool_result(block: dict[str, Any], draft: Draft) -> list[Piece]:
             words.append(compact(_without_ciphertext(item)))
     output = "\n".join(word for word in words if word)
     failed: bool | None = block.get("is_error") is True or "error_code" in obj(content)
-    if not failed and string(block.get("type")) not in _FLAGGED:
+    if string(block.get("type")) == "server_tool_result" and "status" in block:
+        failed = block["status"] == "error"
+    elif not failed and string(block.get("type")) not in _FLAGGED:
         failed = None
-    native_id = maybe(block.get("tool_use_id")) or maybe(block.get("toolCallId")) or maybe(block.get("id"))
+    named = ("tool_use_id", "toolCallId", "tool_call_id", "id")
+    native_id = next((found for key in named if (found := maybe(block.get(key)))), None)
     tool = maybe(block.get("toolName"))
     return [result(output, native_id=native_id, tool=tool, status=result_status(output, failed=failed)), *others]
+
+
+def _search_result(block: dict[str, Any], draft: Draft) -> list[Piece]:
+    """A passage that the model was given to cite: its words, under its title and source."""
+    head = " ".join(word for word in (string(block.get("title")), string(block.get("source"))) if word)
+    return [*([text(head)] if head else []), *content_pieces(block.get("content"), draft)]
+
+
+def _document(block: dict[str, Any], draft: Draft) -> list[Piece]:
+    """A document: what is text in it is read as text, for the model read it as that."""
+    source = obj(block.get("source"))
+    head = [text(block["title"])] if string(block.get("title")) else []
+    if source.get("type") == "text" and string(source.get("data")):
+        return [*head, text(source["data"])]
+    if source.get("type") == "content":
+        return [*head, *content_pieces(source.get("content"), draft)]
+    return _image(block, draft)
+
+
+def _call_item(block: dict[str, Any], _: Draft) -> list[Piece]:
+    """A call of the Responses API among content blocks: results answer by its `call_id`."""
+    return [
+        call(string(block.get("name")), block.get("arguments"), maybe(block.get("call_id")) or maybe(block.get("id")))
+    ]
 
 
 def _function(block: dict[str, Any], _: Draft) -> list[Piece]:
@@ -174,13 +202,10 @@ def _image(block: dict[str, Any], _: Draft) -> list[Piece]:
     if isinstance(inner, str):
         return [media(inner, string(block.get("mime_type")), string(block.get("filename")))]
     holder = obj(inner) or block
-    payload = next(
-        (holder[key] for key in ("data", "url", "file_data", "base64", "file_id", "uri") if string(holder.get(key))), ""
-    )
+    held = ("data", "url", "file_data", "base64", "file_id", "uri", *(("content",) if kind == "blob" else ()))
+    payload = next((holder[key] for key in held if string(holder.get(key))), "")
     sort = string(holder.get("media_type")) or string(holder.get("mime_type")) or string(holder.get("mimeType"))
     sort = sort or _DEFAULT_MEDIA.get(kind, "")
-    if holder.get("type") == "text" and payload:  # a plain-text document of the Messages API
-        return [attachment("text/plain", data=payload.encode("utf-8", "replace"), name=string(block.get("title")))]
     return [media(payload, sort, string(holder.get("filename")) or string(block.get("title")))]
 
 
@@ -202,10 +227,18 @@ _BLOCKS: Final[dict[str, Callable[[dict[str, Any], Draft], list[Piece]]]] = {
     **dict.fromkeys(("thinking",), _thinking),
     **dict.fromkeys(("redacted_thinking",), _redacted),
     **dict.fromkeys(("reasoning", "reasoning_text"), _reasoning),
-    **dict.fromkeys(("tool_use", "server_tool_use", "mcp_tool_use", "tool-call", "tool_call"), _tool_use),
-    **dict.fromkeys(("tool_result", "mcp_tool_result", "tool-result", "tool_call_response"), _tool_result),
+    **dict.fromkeys(
+        ("tool_use", "server_tool_use", "mcp_tool_use", "tool-call", "tool_call", "server_tool_call"), _tool_use
+    ),
+    **dict.fromkeys(
+        ("tool_result", "mcp_tool_result", "tool-result", "tool_call_response", "server_tool_call_response"),
+        _tool_result,
+    ),
     **dict.fromkeys(("function",), _function),
+    **dict.fromkeys(("function_call",), _call_item),
     **dict.fromkeys(_MEDIA, _image),
+    **dict.fromkeys(("document",), _document),
+    **dict.fromkeys(("search_result",), _search_result),
     **dict.fromkeys(("refusal",), _refusal),
     **dict.fromkeys(("container_upload", "cache_point"), _nothing),
 }

@@ -16,7 +16,19 @@ from judge.transcripts.harness.gemini_api import parts_pieces
 from judge.transcripts.harness.langchain import plain
 from judge.transcripts.items import ITEM_TYPES, is_item, item_pieces
 from judge.transcripts.model import Role
-from judge.transcripts.parts import Piece, call, compact, decoded_json, maybe, obj, objs, result, string, text
+from judge.transcripts.parts import (
+    Piece,
+    call,
+    compact,
+    decoded_json,
+    maybe,
+    obj,
+    objs,
+    reasoning,
+    result,
+    string,
+    text,
+)
 from judge.transcripts.pointing import Place
 
 _HEADED: Final = re.compile(r"^(system|developer|user|assistant|tool): ", re.MULTILINE)
@@ -76,7 +88,9 @@ def messages_of(value: Any, role: Role, at: Place, draft: Draft, depth: int = 0)
             isinstance(item, dict) and "type" in item and "role" not in item and not plain(item)[0] for item in value
         ):
             return _split(role, content_pieces(value, draft), at)
-        return [said for item in value for said in messages_of(item, role, at, draft, depth + 1)]
+        tools = {piece for item in value for piece in _called(item)}
+        named = [_by_tool(item, tools) for item in value]
+        return [said for item in named for said in messages_of(item, role, at, draft, depth + 1)]
     return (
         _from_object(value, role, at, draft, depth)
         if isinstance(value, dict)
@@ -84,10 +98,29 @@ def messages_of(value: Any, role: Role, at: Place, draft: Draft, depth: int = 0)
     )
 
 
+def _called(item: Any) -> list[str]:
+    """Names of the tools that a chat message calls."""
+    return [string(obj(made.get("function")).get("name")) for made in objs(obj(item).get("tool_calls"))]
+
+
+def _by_tool(item: Any, tools: set[str]) -> Any:
+    """The item, as a tool's where its role is the name of a tool that was called: some tracers put the name there."""
+    speaker = string(obj(item).get("role"))
+    if speaker and speaker in tools and speaker not in ROLES:
+        return {**item, "role": "tool", "name": speaker}
+    return item
+
+
 def _from_text(value: str, role: Role, at: Place, draft: Draft, depth: int) -> list[Said]:
     decoded = decoded_json(value)
     if decoded is not None:
-        return messages_of(decoded, role, at, draft, depth + 1)
+        found = messages_of(decoded, role, at, draft, depth + 1)
+        kept = found[0].pieces if len(found) == 1 else []
+        if len(kept) == 1 and kept[0].text == compact(decoded):
+            kept[0].text = value  # no message: what was said was JSON, and is quoted as it was said
+        return found
+    if value == "None":  # Python's word for a reply without words
+        return []
     heads = list(_HEADED.finditer(value))
     if heads and heads[0].start() == 0:
         draft.warn("headed_text", "messages were stored as one text with role headings, which a message could forge")
@@ -131,7 +164,10 @@ def _from_object(value: dict[str, Any], role: Role, at: Place, draft: Draft, dep
 
 def _message(value: dict[str, Any], role: Role, at: Place, draft: Draft) -> list[Said]:
     kind, fields = plain(value)
-    speaker = ROLES.get(string(value.get("role"))) or _TYPED.get(kind or string(value.get("type"))) or role
+    named = string(value.get("role"))
+    speaker = ROLES.get(named) or _TYPED.get(kind or string(value.get("type"))) or role
+    if named and named not in ROLES:
+        draft.warn("unknown_role", f"a message with the unknown role '{named[:40]}' was read as by {speaker}")
     content = fields.get("content")
     definition = obj(content)
     if speaker == "tool" and definition.get("type") == "function" and "parameters" in obj(definition.get("function")):
@@ -145,8 +181,21 @@ def _message(value: dict[str, Any], role: Role, at: Place, draft: Draft) -> list
         pieces = _result(fields, content, draft)
     else:
         pieces = content_pieces(content, draft)
+    extra = obj(fields.get("additional_kwargs"))
+    if speaker == "assistant":
+        thought = (
+            string(fields.get("reasoning_content")) or string(fields.get("reasoning")) or string(fields.get("thinking"))
+        )
+        thought = thought or string(extra.get("reasoning_content"))
+        if thought and not any(piece.kind == "reasoning" for piece in pieces):
+            pieces = [reasoning(thought), *pieces]
+        if string(fields.get("refusal")):
+            pieces.append(text(fields["refusal"]))
     seen = {piece.native_id for piece in pieces if piece.kind == "tool_call" and piece.native_id}
-    made = objs(fields.get("tool_calls")) or objs(obj(fields.get("additional_kwargs")).get("tool_calls"))
+    made = objs(fields.get("tool_calls")) or objs(extra.get("tool_calls"))
+    legacy = obj(fields.get("function_call")) or obj(extra.get("function_call"))
+    if not made and legacy:
+        made = [{"function": legacy}]
     for item in made:
         function = obj(item.get("function"))
         native_id = maybe(item.get("id"))

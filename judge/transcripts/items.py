@@ -31,12 +31,15 @@ from judge.transcripts.pointing import Place
 _DONE: Final = ("completed", "success", "", "in_progress", "incomplete", "calling", "searching")
 _OUTPUT_TYPES: Final = frozenset(
     ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "computer_call_output", "tool_result",
-     "tool_call_output_item", "shell_call_output", "apply_patch_call_output", "tool_search_output")
+     "tool_call_output_item", "shell_call_output", "apply_patch_call_output", "tool_search_output",
+     "mcp_approval_response")
 )  # fmt: skip
-_SKIPPED: Final = frozenset(("ghost_snapshot", "item_reference", "mcp_list_tools", "mcp_approval_request", "other"))
+_WRAPPING: Final = frozenset(("output", "metadata", "exitCode", "exit_code"))
+_SKIPPED: Final = frozenset(("ghost_snapshot", "item_reference", "mcp_list_tools", "other"))
 ITEM_TYPES: Final = frozenset(
     ("function_call", "reasoning", "web_search_call", "mcp_call", "code_interpreter_call", "file_search_call",
-     "custom_tool_call", "computer_call", "image_generation_call", "local_shell_call", *_OUTPUT_TYPES)
+     "custom_tool_call", "computer_call", "image_generation_call", "local_shell_call", "shell_call", "apply_patch_call",
+     "tool_search_call", "mcp_approval_request", *_OUTPUT_TYPES)
 )  # fmt: skip
 
 
@@ -51,7 +54,7 @@ class Items:
     def __init__(self, draft: Draft, author: str = TARGET) -> None:
         self._draft = draft
         self._author = author
-        self._joining = False
+        self._joining = 0  # length of the draft when the model last said something; 0: it was somebody else
 
     def add(self, item: Any, at: Place, **fields: Any) -> None:
         """Add one item."""
@@ -62,14 +65,14 @@ class Items:
         if role is None:
             return
         if role != "assistant":
-            self._joining = False
+            self._joining = 0
             self._draft.say(role, pieces, at=at, native_id=maybe(item.get("id")), **fields)
-        elif self._joining:
+        elif self._joining and self._joining == len(self._draft):  # nothing was said between
             self._draft.extend_last(pieces, at)
         else:
-            self._joining = True
             fields.setdefault("author", self._author)
             self._draft.say("assistant", pieces, at=at, native_id=maybe(item.get("id")), origin="sampled", **fields)
+            self._joining = len(self._draft)
 
 
 def item_pieces(item: dict[str, Any], draft: Draft) -> tuple[Role | None, list[Piece]]:
@@ -85,7 +88,7 @@ def item_pieces(item: dict[str, Any], draft: Draft) -> tuple[Role | None, list[P
             pieces.append(call(string(function.get("name")), function.get("arguments"), maybe(nested.get("id"))))
         return role, pieces
     if kind in _OUTPUT_TYPES:
-        return "tool", _output(item)
+        return "tool", _output(item, draft)
     known = _CALLS.get(kind)
     if known:
         return "assistant", known(item)
@@ -97,22 +100,49 @@ def item_pieces(item: dict[str, Any], draft: Draft) -> tuple[Role | None, list[P
     return "event", [text(compact(item))]
 
 
-def _output(item: dict[str, Any]) -> list[Piece]:
+def _output(item: dict[str, Any], draft: Draft) -> list[Piece]:
+    if item.get("type") == "mcp_approval_response":
+        return [_approval(item)]
     output = item.get("output", item.get("result", item.get("content")))
     failed: bool | None = None
     decoded = decoded_json(output) if isinstance(output, str) else output
-    if isinstance(decoded, dict):
+    if isinstance(output, dict) and output.get("type") == "computer_screenshot":
+        return [
+            _result(item, "", None),
+            media(string(output.get("image_url")) or string(output.get("file_id")), "image"),
+        ]
+    if isinstance(output, dict) and set(output) == {"content", "success"}:  # what was printed, and whether it went well
+        failed = None if output["success"] is None else output["success"] is not True
+        output = output["content"]
+    elif isinstance(decoded, dict):
         code = obj(decoded.get("metadata")).get("exit_code", decoded.get("exitCode", decoded.get("exit_code")))
         if type(code) is int:
             failed = code != 0
-        output = decoded["output"] if isinstance(decoded.get("output"), str) else output
-    elif isinstance(decoded, list) and isinstance(output, list):
-        words = [string(one.get("text")) for one in objs(decoded)]
-        shown = [media(string(one.get("image_url"))) for one in objs(decoded) if string(one.get("image_url"))]
-        return [_result(item, "\n".join(word for word in words if word), None), *shown]
+        wrapped = set(decoded) <= _WRAPPING and isinstance(decoded.get("output"), str)
+        output = decoded["output"] if wrapped else output  # a tool's own JSON is kept whole
+    elif isinstance(output, list) and any("outcome" in one or "stdout" in one for one in objs(output)):
+        codes = [obj(one.get("outcome")).get("exit_code") for one in objs(output)]
+        failed = any(code != 0 for code in codes)
+        output = "\n".join(
+            string(one.get(stream))
+            for one in objs(output)
+            for stream in ("stdout", "stderr")
+            if string(one.get(stream))
+        )
+    elif isinstance(output, list):
+        inner = content_pieces(output, draft)
+        words = "\n".join(piece.text for piece in inner if piece.kind == "text" and piece.text)
+        return [_result(item, words, None), *(piece for piece in inner if piece.kind == "attachment")]
     if string(item.get("status")) in ("failed", "error"):
         failed = True
     return [_result(item, compact(output), failed)]
+
+
+def _approval(item: dict[str, Any]) -> Piece:
+    """What a person said to a call that the model asked leave for."""
+    agreed = item.get("approve") is True
+    words = string(item.get("reason")) or ("approved" if agreed else "denied")
+    return result(words, native_id=maybe(item.get("approval_request_id")), status="ok" if agreed else "denied")
 
 
 def _result(item: dict[str, Any], words: str, failed: bool | None) -> Piece:
@@ -154,6 +184,7 @@ _CALLS: Final[dict[str, Callable[[dict[str, Any]], list[Piece]]]] = {
     "function_call": _call,
     "custom_tool_call": _call,
     "tool_call": _call,
+    "mcp_approval_request": _call,
     "tool_search_call": _call,
     "web_search_call": _server_call("web_search", "action"),
     "file_search_call": _server_call("file_search", "queries"),
@@ -167,6 +198,12 @@ _CALLS: Final[dict[str, Callable[[dict[str, Any]], list[Piece]]]] = {
 }
 
 
+def _asks(item: dict[str, Any]) -> str | None:
+    """The request for leave that an item makes or answers."""
+    key = {"mcp_approval_request": "id", "mcp_approval_response": "approval_request_id"}.get(string(item.get("type")))
+    return maybe(item.get(key)) if key else None
+
+
 def add_items(draft: Draft, items: Any, path: str, author: str = TARGET) -> None:
     """Add a list of items that stands at `path` in the record; a string is what the user said."""
     if isinstance(items, str):
@@ -174,5 +211,8 @@ def add_items(draft: Draft, items: Any, path: str, author: str = TARGET) -> None
             draft.say("user", [text(items)], at=draft.record.point(items, path))
         return
     adder = Items(draft, author)
+    made = {item.get("approval_request_id") for item in objs(items) if item.get("type") == "mcp_call"} - {None}
     for index, item in enumerate(seq(items)):
+        if made and _asks(obj(item)) in made:
+            continue  # leave was given: the call itself follows
         adder.add(item, draft.record.point(item, f"{path}/{index}"))

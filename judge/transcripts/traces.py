@@ -2,7 +2,8 @@
 
 A trace repeats: each call sends all that came before, wrappers mirror what they wrap, tool spans mirror results. Only the
 innermost model calls are read. A call continues the conversation that it shares messages with; what it adds is added.
-Calls that share nothing are another conversation, of another agent, and become a transcript of their own. A tool span
+Calls that share nothing are another conversation, of another agent, and become a transcript of their own. Two runs of
+one task share their prompt: a call of another trace continues a conversation only when it was sent all of it. A tool span
 counts only where no later call shows its result.
 """
 
@@ -17,11 +18,9 @@ from judge.transcripts.blocks import result_status
 from judge.transcripts.dialects import Said, messages_of
 from judge.transcripts.draft import Draft, tool_name
 from judge.transcripts.model import Transcript
-from judge.transcripts.parts import compact, decoded_json, result, seq
+from judge.transcripts.parts import arguments, compact, decoded_json, result, seq
 from judge.transcripts.pointing import Place
 from judge.transcripts.source import Record
-
-_MAX_THREADS = 200
 
 
 @dataclass(slots=True)
@@ -42,6 +41,8 @@ class Span:
     failed: bool | None = None
     model: str = ""
     tools: Any = None
+    trace: str = ""
+    args: Any = None  # of a tool's span
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Thread:
     models: dict[str, None] = field(default_factory=dict)
     tools: Any = None
     pending: list[Span] = field(default_factory=list)
+    answered: bool = True  # whether the last call's reply was kept
 
     def add(self, said: Said) -> None:
         """Append one message."""
@@ -78,21 +80,46 @@ def innermost(spans: list[Span]) -> list[Span]:
     return sorted(kept, key=lambda span: span.order)
 
 
+@dataclass(slots=True)
+class _Found:
+    """The conversations found so far, and where to look for the one that a call goes on with."""
+
+    all: list[Thread] = field(default_factory=list)
+    by_trace: dict[str, list[Thread]] = field(default_factory=dict)
+    by_reply: dict[tuple[Any, ...], list[Thread]] = field(default_factory=dict)
+
+    def begin(self) -> Thread:
+        thread = Thread()
+        self.all.append(thread)
+        return thread
+
+    def note(self, thread: Thread, trace: str, said: list[Said]) -> None:
+        """Remember that a thread has a call in this trace, and these messages."""
+        own = self.by_trace.setdefault(trace, [])
+        if not any(one is thread for one in own):
+            own.append(thread)
+        for one in said:
+            if one.role == "assistant":
+                holders = self.by_reply.setdefault(one.key, [])
+                if not any(holder is thread for holder in holders[-1:]):
+                    holders.append(thread)
+
+
 def threads(spans: list[Span], draft: Draft) -> list[Thread]:
-    """Return the conversations of a trace."""
-    found: list[Thread] = []
+    """Return the conversations of a trace, or of several."""
+    found = _Found()
     for span in innermost(spans):
         if span.kind == "tool":
-            if found:
-                found[-1].pending.append(span)
+            if own := found.by_trace.get(span.trace):
+                own[-1].pending.append(span)
             continue
         _add_call(found, span, draft)
-    for thread in found:
+    for thread in found.all:
         _flush(thread)
-    return [thread for thread in found if thread.said][:_MAX_THREADS]
+    return [thread for thread in found.all if thread.said]
 
 
-def _add_call(found: list[Thread], span: Span, draft: Draft) -> None:
+def _add_call(found: _Found, span: Span, draft: Draft) -> None:
     at_sent, at_reply = span.at_sent or span.at_reply, span.at_reply or span.at_sent
     if at_sent is None or at_reply is None:
         return
@@ -102,8 +129,7 @@ def _add_call(found: list[Thread], span: Span, draft: Draft) -> None:
     sent += messages_of(span.sent, "user", at_sent, draft)
     thread = _continues(found, sent, span)
     if thread is None:
-        thread = Thread()
-        found.append(thread)
+        thread = found.begin()
     elif not any(one.role == "tool" for one in sent):
         _flush(thread)
     thread.pending = []
@@ -116,37 +142,63 @@ def _add_call(found: list[Thread], span: Span, draft: Draft) -> None:
     for one in replied:
         if one.role != "system":
             thread.add(one)
+    thread.answered = any(one.role == "assistant" for one in replied)
+    found.note(thread, span.trace, sent + replied)
     thread.agents.setdefault(span.agent)
     thread.models.setdefault(span.model)
     if span.tools and not thread.tools:
         thread.tools = decoded_json(span.tools) if isinstance(span.tools, str) else span.tools
 
 
-def _continues(found: list[Thread], sent: list[Said], span: Span) -> Thread | None:
+def _continues(found: _Found, sent: list[Said], span: Span) -> Thread | None:
     """The conversation that a call goes on with: the one that shares most messages, or holds the calls it answers."""
     best, most = None, 0
-    for thread in found:
+    own = found.by_trace.get(span.trace, [])
+    for thread in own:
         shared = sum(1 for one in sent if one.role != "system" and thread.keys[one.key])
         answers = sum(
             1 for one in sent for piece in one.pieces if piece.kind == "tool_result" and piece.native_id in thread.calls
         )
         if shared + answers >= most and shared + answers > 0:
             best, most = thread, shared + answers
-    if best is None and not [one for one in sent if one.role != "system"] and found:
-        return next((thread for thread in reversed(found) if span.agent in thread.agents), found[-1])
-    return best
+    if best is None and not [one for one in sent if one.role != "system"] and own:
+        return next((thread for thread in reversed(own) if span.agent in thread.agents), own[-1])
+    return best or _sent_whole(found, sent)
+
+
+def _sent_whole(found: _Found, sent: list[Said]) -> Thread | None:
+    """The longest conversation, of whatever trace, that was sent with a call in whole."""
+    last = next((one.key for one in reversed(sent) if one.role == "assistant"), None)
+    given = Counter(one.key for one in sent)
+    holding = [
+        thread
+        for thread in found.by_reply.get(last or (), [])
+        if all(one.role == "system" or given[one.key] >= thread.keys[one.key] for one in thread.said)
+    ]
+    return max(holding, key=lambda thread: len(thread.said), default=None)
 
 
 def _flush(thread: Thread) -> None:
     """Add the results of tool spans that no call showed."""
     shown = {piece.text.strip() for one in thread.said for piece in one.pieces if piece.kind == "tool_result"}
     for span in thread.pending:
+        _complete_call(thread, span)
         words = compact(decoded_json(span.reply) or span.reply) if isinstance(span.reply, str) else compact(span.reply)
         at = span.at_reply or span.at_sent
         if at is not None and words.strip() not in shown:
             given = result(words, tool=span.tool or None, status=result_status(words, failed=span.failed))
             thread.add(Said("tool", [given], at))
     thread.pending = []
+
+
+def _complete_call(thread: Thread, span: Span) -> None:
+    """Give a call that was kept without its arguments those of the tool's own span."""
+    calls = [
+        piece for one in thread.said for piece in one.pieces if piece.kind == "tool_call" and piece.tool == span.tool
+    ]
+    results = sum(piece.tool == span.tool for one in thread.said for piece in one.pieces if piece.kind == "tool_result")
+    if len(calls) > results and not calls[results].text:
+        calls[results].text = arguments(span.args)
 
 
 def transcripts_of(
@@ -186,6 +238,8 @@ def transcribe_thread(record: Record, name: str, version: str | None) -> Transcr
         if said.name:
             draft.rename_last(said.name)
     draft.run.update(record.context["facts"])
+    if not thread.answered:
+        draft.warn("evidence_incomplete", "the tracer did not keep what the model replied to the last call")
     draft.run["agents"] = [agent for agent in thread.agents if agent]
     draft.run["models"] = [model for model in thread.models if model]
     for tool in seq(thread.tools):

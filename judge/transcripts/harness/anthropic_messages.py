@@ -13,7 +13,7 @@ from judge.transcripts.blocks import content_pieces, sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
 from judge.transcripts.exchanges import chains
-from judge.transcripts.model import Transcript
+from judge.transcripts.model import Origin, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
 from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, whole
@@ -75,7 +75,11 @@ def transcribe(record: Record) -> Transcript:
     body, prefix = (request, "/request") if request else (value, "")
     if body.get("system"):
         draft.say("system", content_pieces(body["system"], draft), at=record.point(body["system"], f"{prefix}/system"))
-    add_messages(draft, seq(body.get("messages")), f"{prefix}/messages")
+    sent = seq(body.get("messages"))
+    begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
+    for index, message in enumerate(sent):
+        at = record.point(message, f"{prefix}/messages/{index}")
+        add_message(draft, message, at, origin="prefill" if index == begun else None)
     if response:
         add_message(draft, response, record.point(response, "/response"))
     elif _is_response(value):
@@ -98,13 +102,19 @@ _READ: Final = {
 }  # fmt: skip
 
 
+def _is_prefill(last: dict[str, Any]) -> bool:
+    """Whether a request ends with words that were put into the model's mouth: a reply that it was paused in has more."""
+    blocks = objs(last.get("content"))
+    return last.get("role") == "assistant" and all(block.get("type") == "text" for block in blocks)
+
+
 def add_messages(draft: Draft, messages: list[Any], path: str) -> None:
     """Add messages of this API that stand at `path` in the record."""
     for index, message in enumerate(messages):
         add_message(draft, message, draft.record.point(message, f"{path}/{index}"))
 
 
-def add_message(draft: Draft, message: Any, at: Place) -> None:
+def add_message(draft: Draft, message: Any, at: Place, origin: Origin | None = None) -> None:
     """Add one message; results among its blocks become messages of the tool."""
     message = obj(message)
     raw_role = string(message.get("role"))
@@ -114,9 +124,8 @@ def add_message(draft: Draft, message: Any, at: Place) -> None:
         role = "event"
     pieces = content_pieces(message.get("content"), draft)
     if role != "user":
-        draft.say(
-            role, pieces, at=at, native_id=maybe(message.get("id")), model=maybe(message.get("model"))
-        )  # fmt: skip
+        facts: dict[str, Any] = {"native_id": maybe(message.get("id")), "model": maybe(message.get("model"))}
+        draft.say(role, pieces, at=at, origin=origin, **facts)
         return
     for is_result, run in split_results(pieces) or [(False, [])]:
         draft.say("tool" if is_result else "user", run, at=at)

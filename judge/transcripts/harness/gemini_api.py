@@ -7,7 +7,7 @@ of reasoning.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from judge.transcripts.blocks import sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
@@ -33,6 +33,11 @@ from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "gemini_api"
+_INSTRUCTION: Final = ("systemInstruction", "system_instruction")
+_READ: Final = frozenset(
+    ("contents", "history", "candidates", *_INSTRUCTION, "config", "tools", "modelVersion", "model_version", "usageMetadata",
+     "usage_metadata", "responseId", "response_id")
+)  # fmt: skip
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -72,39 +77,57 @@ def transcribe(record: Record) -> Transcript:
     """Return one conversation."""
     draft = Draft(record, NAME)
     value = record.value
+    if isinstance(value, list) and "candidates" in obj(value[0] if value else None):
+        _add_stream(draft, value)
+        return draft.finish()
     if isinstance(value, list):
         add_contents(draft, value, "")
         return draft.finish()
     value = obj(value)
     request, response = obj(value.get("request")), obj(value.get("response"))
     body, prefix = (request, "/request") if request else (value, "")
-    instruction = obj(body.get("systemInstruction"))
-    if instruction:
-        at = record.point(instruction, f"{prefix}/systemInstruction")
-        draft.say("system", parts_pieces(instruction.get("parts"), draft), at=at)
+    for holder, above in ((body, prefix), (obj(body.get("config")), f"{prefix}/config")):
+        key = next((name for name in _INSTRUCTION if holder.get(name)), None)
+        if key:
+            given = holder[key]
+            parts = given.get("parts") if isinstance(given, dict) and "parts" in given else given
+            pieces = parts_pieces([parts] if isinstance(parts, dict) else parts, draft)
+            draft.say("system", pieces, at=record.point(given, f"{above}/{key}"))
+            break
     add_contents(draft, seq(body.get("contents")), f"{prefix}/contents")
     add_contents(draft, seq(body.get("history")), f"{prefix}/history")
     answer, at_answer = (response, "/response") if response else (value, "")
     for index, candidate in enumerate(seq(answer.get("candidates"))[:1]):
         content = obj(obj(candidate).get("content"))
         add_content(draft, content, record.point(content, f"{at_answer}/candidates/{index}/content"), role="model")
-    for tool in objs(body.get("tools")):
-        for function in objs(tool.get("functionDeclarations")):
+    if len(seq(answer.get("candidates"))) > 1:
+        draft.warn("other_choices", "candidates beyond the first are alternatives and were not read")
+    for tool in objs(body.get("tools")) or objs(obj(body.get("config")).get("tools")):
+        for function in objs(tool.get("functionDeclarations")) or objs(tool.get("function_declarations")):
             draft.offer(function.get("name"), function.get("description"))
-    draft.native_id = maybe(answer.get("responseId"))
-    draft.run["models"] = [string(answer.get("modelVersion"))] if answer.get("modelVersion") else []
-    read = {
-        "contents",
-        "history",
-        "candidates",
-        "systemInstruction",
-        "tools",
-        "modelVersion",
-        "usageMetadata",
-        "responseId",
-    }
-    sort_facts(draft, {} if request else value, skip=read)
+    draft.native_id = maybe(answer.get("responseId")) or maybe(answer.get("response_id"))
+    model = string(answer.get("modelVersion")) or string(answer.get("model_version"))
+    draft.run["models"] = [model] if model else []
+    sort_facts(draft, {} if request else value, skip=_READ)
     return draft.finish()
+
+
+def _add_stream(draft: Draft, chunks: list[Any]) -> None:
+    """Add a reply that was stored as the pieces in which it was sent: they are one message, thoughts and words joined."""
+    pieces: list[Piece] = []
+    places: list[Place] = []
+    for index, chunk in enumerate(chunks):
+        content = obj(obj((seq(obj(chunk).get("candidates")) or [None])[0]).get("content"))
+        if not content:
+            continue
+        places.append(draft.record.point(content, f"/{index}/candidates/0/content"))
+        for piece in parts_pieces(content.get("parts"), draft):
+            if pieces and piece.kind == pieces[-1].kind and piece.kind in ("text", "reasoning"):
+                pieces[-1].text += piece.text
+            else:
+                pieces.append(piece)
+    if places:
+        draft.say("assistant", pieces, at=tuple(places), origin="sampled")
 
 
 def add_contents(draft: Draft, contents: list[Any], path: str) -> None:
@@ -150,20 +173,22 @@ def _part(part: dict[str, Any], draft: Draft) -> list[Piece]:
             words = compact(inner["output"]) if set(inner) == {"output"} else compact(answer)
             found = result(words, native_id=maybe(given.get("id")), tool=maybe(given.get("name")))
             found.status = "error" if failed else "unknown"
-            return [found]
+            shown = parts_pieces(given.get("parts"), draft)  # what the tool gave back besides: pictures, files
+            return [found, *(piece for piece in shown if piece.kind == "attachment")]
     for key in ("inlineData", "inline_data", "fileData", "file_data"):
         data = obj(part.get(key))
         if data:
-            payload = string(data.get("data")) or string(data.get("fileUri"))
+            payload = string(data.get("data")) or string(data.get("fileUri")) or string(data.get("file_uri"))
             return [media(payload, string(data.get("mimeType")) or string(data.get("mime_type")))]
-    if "executableCode" in part:
-        return [call("code_execution", obj(part["executableCode"]).get("code"))]
-    if "codeExecutionResult" in part:
-        outcome = obj(part["codeExecutionResult"])
+    code = obj(part.get("executableCode")) or obj(part.get("executable_code"))
+    if code:
+        return [call("code_execution", code.get("code"))]
+    outcome = obj(part.get("codeExecutionResult")) or obj(part.get("code_execution_result"))
+    if outcome:
         ok = string(outcome.get("outcome")) == "OUTCOME_OK"
         words = compact(outcome.get("output"))
         return [result(words, tool="code_execution", status="ok" if ok else "error", link="position")]
-    if set(part) <= {"thoughtSignature", "thought"}:
+    if set(part) <= {"thoughtSignature", "thought_signature", "thought"}:
         return [reasoning("[encrypted reasoning]", "encrypted")] if part else []
     draft.warn("unknown_block", "a part of unknown kind, kept as JSON")
     return [unknown_block(part)]

@@ -1,11 +1,14 @@
-"""Gemini CLI sessions: JSON with `messages`, or JSONL with a header, message lines and `$set` patches.
+"""Gemini CLI sessions: JSON with `messages`, or JSONL with a header, message lines, `$set` and `$rewindTo` patches.
 
+A line replaces the earlier state of its message. `$set` of messages is what the model is shown from then on: what is new in
+it is read, what is no longer in it was said all the same. What was rewound is kept as a branch of its own.
 A call and its result are one object here; they become a call and a message of the tool. Thoughts are summaries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from judge.transcripts.blocks import content_pieces
@@ -15,7 +18,7 @@ from judge.transcripts.harness.gemini_api import parts_pieces
 from judge.transcripts.model import CallStatus, Transcript
 from judge.transcripts.parts import Piece, call, compact, maybe, obj, objs, reasoning, result, seq, string
 from judge.transcripts.pointing import Place
-from judge.transcripts.source import Opened, Record, Unreadable, whole, whole_rows
+from judge.transcripts.source import Opened, Record, Row, Unreadable, whole, whole_rows
 
 NAME = "gemini_cli"
 _STATUS: dict[str, CallStatus] = {"success": "ok", "error": "error", "cancelled": "cancelled", "denied": "denied"}
@@ -47,29 +50,67 @@ def transcribe(record: Record) -> Transcript:
         for index, message in enumerate(seq(head.get("messages"))):
             _add(draft, obj(message), record.point(message, f"/messages/{index}"))
     else:
-        head = obj(rows[0].value) if rows else {}
-        latest: dict[str, int] = {}
-        for index, row in enumerate(rows):  # a message that is written again replaces its earlier state
-            latest[maybe(obj(row.value).get("id")) or f"line {index}"] = index
-        for index, row in enumerate(rows):
+        head = {}
+        for message, at, aside in _replayed(record, rows):
+            _add(draft, message, at, aside)
+        for row in rows:
             line = obj(row.value)
-            if "type" in line and latest.get(maybe(line.get("id")) or f"line {index}") == index:
-                _add(draft, line, record.point_row(row))
-            elif "$set" in line:
-                head = head | obj(line["$set"])
+            head = head | obj(line.get("$set")) | ({} if "type" in line else line)
     draft.native_id = maybe(head.get("sessionId"))
     draft.run.update(started=head.get("startTime"), ended=head.get("lastUpdated"), kind=head.get("kind"))
     draft.complete["system_prompt"] = "absent"
     return draft.finish()
 
 
-def _add(draft: Draft, message: dict[str, Any], at: Place) -> None:
+@dataclass(slots=True)
+class _Entry:
+    """A message in its latest state."""
+
+    message: dict[str, Any]
+    at: Place
+    aside: dict[str, Any]  # the branch that it belongs to, and notes
+
+
+def _replayed(record: Record, rows: list[Row]) -> list[tuple[dict[str, Any], Place, dict[str, Any]]]:
+    """Every message that was ever in the session, in the order of its first line."""
+    entries: list[_Entry] = []
+    live: dict[str, _Entry] = {}
+    for number, row in enumerate(rows):
+        line = obj(row.value)
+        if "type" in line:
+            name = maybe(line.get("id")) or f"line {number}"
+            if name in live:
+                live[name].message, live[name].at = line, record.point_row(row)
+            else:
+                live[name] = _Entry(line, record.point_row(row), {})
+                entries.append(live[name])
+            continue
+        if "$rewindTo" in line:
+            names = list(live)
+            target = maybe(line["$rewindTo"])
+            for name in names[names.index(target) if target in names else 0 :]:
+                live.pop(name).aside = {"branch": "rolled back", "notes": ("rolled back",)}
+            continue
+        inner, path = (obj(line["$set"]), "/$set/messages") if "$set" in line else (line, "/messages")
+        place = Record(record.opened, line, member=row.member, start=row.start, end=row.end)
+        shown = entries and {"notes": ("context replaced",)}
+        for index, message in enumerate(seq(inner.get("messages"))):
+            name = maybe(obj(message).get("id")) or f"line {number}, {index}"
+            if name not in live and isinstance(message, dict):
+                live[name] = _Entry(message, place.point(message, f"{path}/{index}"), dict(shown or {}))
+                entries.append(live[name])
+    return [(entry.message, entry.at, entry.aside) for entry in entries]
+
+
+def _add(draft: Draft, message: dict[str, Any], at: Place, aside: dict[str, Any] | None = None) -> None:
     kind = string(message.get("type"))
+    facts = _facts(message) | (aside or {})
     if kind == "user":
-        draft.say("user", _content(message, draft), at=at, origin="human", **_facts(message))
+        put = "context replaced" in facts.get("notes", ())  # by the harness: a summary, as a rule
+        draft.say("user", _content(message, draft), at=at, origin="unknown" if put else "human", **facts)
         return
     if kind not in ("gemini", "model", "assistant"):
-        draft.say("event", _content(message, draft), at=at, origin="harness", **_facts(message))
+        draft.say("event", _content(message, draft), at=at, origin="harness", **facts)
         return
     pieces: list[Piece] = []
     for thought in objs(message.get("thoughts")):
@@ -85,9 +126,9 @@ def _add(draft: Draft, message: dict[str, Any], at: Place) -> None:
         words = _output(made, draft)
         if words or status != "unknown":
             results.append(result(words, native_id=native_id, tool=maybe(made.get("name")), status=status))
-    draft.say("assistant", pieces, at=at, origin="sampled", model=maybe(message.get("model")), **_facts(message))
+    draft.say("assistant", pieces, at=at, origin="sampled", model=maybe(message.get("model")), **facts)
     if results:
-        draft.say("tool", results, at=at)
+        draft.say("tool", results, at=at, **(aside or {}))
 
 
 def _content(message: dict[str, Any], draft: Draft) -> list[Piece]:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, result_status, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
+from judge.transcripts.items import is_item, item_pieces
 from judge.transcripts.model import Role, Transcript
-from judge.transcripts.parts import call, maybe, obj, objs, result, seq, string
+from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string
 from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
@@ -77,6 +78,16 @@ def add_messages(draft: Draft, messages: list[Any], path: str) -> None:
         add_message(draft, message, draft.record.point(message, f"{path}/{index}"))
 
 
+def _content_pieces(content: Any, draft: Draft) -> list[Piece]:
+    """The pieces of a content, among whose blocks may be items of the Responses API."""
+    if not any(is_item(block) for block in seq(content)):
+        return content_pieces(content, draft)
+    pieces: list[Piece] = []
+    for block in seq(content):
+        pieces += item_pieces(block, draft)[1] if is_item(block) else content_pieces([block], draft)
+    return pieces
+
+
 def add_message(draft: Draft, message: Any, at: Place) -> None:
     """Add one message in any encoding."""
     kind, fields = plain(message)
@@ -85,7 +96,11 @@ def add_message(draft: Draft, message: Any, at: Place) -> None:
         draft.warn("odd_message", "a message of unknown type was left out", at.path)
         return
     native_id = maybe(fields.get("id"))
-    pieces = content_pieces(fields.get("content"), draft)
+    extra = obj(fields.get("additional_kwargs"))
+    pieces = _content_pieces(fields.get("content"), draft)
+    thought = string(extra.get("reasoning_content"))
+    if thought and not any(piece.kind == "reasoning" for piece in pieces):
+        pieces.insert(0, reasoning(thought))
     if role == "tool":
         words = "\n".join(piece.text for piece in pieces if piece.kind == "text")
         failed = fields.get("status") == "error" if "status" in fields else None
@@ -99,7 +114,9 @@ def add_message(draft: Draft, message: Any, at: Place) -> None:
         draft.say("tool", [given, *rest], at=at, native_id=native_id)
         return
     seen = {piece.native_id for piece in pieces if piece.kind == "tool_call"}
-    made = objs(fields.get("tool_calls")) or objs(obj(fields.get("additional_kwargs")).get("tool_calls"))
+    made = objs(fields.get("tool_calls")) or objs(extra.get("tool_calls"))
+    if not made and isinstance(extra.get("function_call"), dict):  # the way of 2023, without an id
+        made = [{"function": extra["function_call"]}]
     for item in made:
         call_id = maybe(item.get("id"))
         if call_id and call_id in seen:

@@ -11,7 +11,7 @@ from typing import Final
 
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.model import Transcript, Warn
-from judge.transcripts.parts import maybe, obj, objs, seq, string
+from judge.transcripts.parts import maybe, obj, objs, string
 from judge.transcripts.source import Opened, Record, Unreadable, elements
 from judge.transcripts.traces import Span, transcribe_thread, transcripts_of
 
@@ -22,9 +22,8 @@ _LOST: Final = ({"content": "role"}, '{"content":"role"}')
 def sniff(probe: Probe) -> Match | None:
     """By a trace beside its observations."""
     first = probe.first
-    if isinstance(first.get("observations"), list) and (
-        "trace" in first or "traceId" in obj(seq(first["observations"])[:1])
-    ):
+    observed = objs(first.get("observations"))
+    if isinstance(first.get("observations"), list) and ("trace" in first or (observed and "traceId" in observed[0])):
         return Match(0.97)
     return Match(0.9) if {"observations", "projectId"} <= first.keys() else None
 
@@ -65,6 +64,7 @@ def _spans(record: Record) -> list[Span]:
                 at_sent=record.point(seen.get("input"), f"{path}/input") if "input" in seen else None,
                 at_reply=record.point(seen.get("output"), f"{path}/output") if "output" in seen else None,
                 tool=string(seen.get("name")),
+                args=seen.get("input") if kind == "TOOL" else None,
                 failed=True if seen.get("level") == "ERROR" else None,
                 model=string(seen.get("model")),
             )

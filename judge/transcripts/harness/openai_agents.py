@@ -74,8 +74,10 @@ def _spans(record: Record) -> list[Span]:
                 at_reply=at,
                 instructions=response.get("instructions"),
                 tool=string(data.get("name")),
+                args=data.get("input") if kind == "function" else None,
                 failed=True if line.get("error") else None,
                 model=string(data.get("model")) or string(response.get("model")),
+                trace=string(line.get("trace_id")),
             )
         )
     return spans

@@ -23,7 +23,7 @@ _OTHER_DIALECTS: Final = frozenset(
     ("thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use", "function_call_output", "tool-call")
 )
 
-_RARE: Final = frozenset(("reasoning_content", "reasoning", "thinking", "refusal", "function_call"))
+_RARE: Final = frozenset(("reasoning_content", "reasoning", "thinking", "refusal", "audio", "function_call"))
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -96,7 +96,11 @@ def transcribe(record: Record) -> Transcript:
     value = obj(value)
     request, response = obj(value.get("request")), obj(value.get("response"))
     body, prefix = (request, "/request") if request else (value, "")
-    add_messages(draft, seq(body.get("messages")), f"{prefix}/messages")
+    sent = seq(body.get("messages"))
+    begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
+    for index, message in enumerate(sent):
+        fields: dict[str, Any] = {"origin": "prefill"} if index == begun else {}
+        add_message(draft, message, record.point(message, f"{prefix}/messages/{index}"), **fields)
     answer, answer_path = (response, "/response") if response else (value, "")
     for index, choice in enumerate(seq(answer.get("choices"))):
         if index:
@@ -117,6 +121,11 @@ _READ: Final = {
     "messages", "choices", "tools", "functions", "request", "response", "id", "model", "object", "usage", "created",
     "system_fingerprint", "service_tier", "tool_choice", "parallel_tool_calls",
 }  # fmt: skip
+
+
+def _is_prefill(last: dict[str, Any]) -> bool:
+    """Whether a request ends with words that were put into the model's mouth, for it to go on from."""
+    return last.get("role") == "assistant" and not last.get("tool_calls") and bool(last.get("content"))
 
 
 def add_messages(draft: Draft, messages: list[Any], path: str, **fields: Any) -> None:
@@ -158,6 +167,8 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     pieces += content_pieces(content, draft)
     if rare and string(message.get("refusal")):
         pieces.append(text(message["refusal"]))
+    if rare and string(obj(message.get("audio")).get("transcript")):  # a spoken reply has its words here
+        pieces.append(text(message["audio"]["transcript"]))
     if message.get("tool_calls"):  # a call that is a block of the content too counts once
         blocks = () if isinstance(content, str) else pieces
         told = {piece.native_id for piece in blocks if piece.kind == "tool_call" and piece.native_id}
@@ -173,6 +184,9 @@ def tool_call(item: dict[str, Any]) -> Piece:
     function = item.get("function")
     if isinstance(function, dict):
         return call(string(function.get("name")), function.get("arguments"), maybe(item.get("id")))
+    custom = obj(item.get("custom"))
+    if custom:
+        return call(string(custom.get("name")), custom.get("input"), maybe(item.get("id")))
     name = string(function) or string(item.get("name"))
     return call(name, item.get("arguments", item.get("args")), maybe(item.get("id")) or maybe(item.get("call_id")))
 

@@ -1,7 +1,7 @@
 """OpenAI Responses: response objects, recorded exchanges, run results and item lists of the Agents SDK.
 
 `instructions` is the system prompt. With `previous_response_id` only the new items are sent; such exchanges are put
-together in the order in which they refer to each other.
+together as they refer to each other, each that nothing follows being the end of a conversation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
 from judge.transcripts.exchanges import chains
 from judge.transcripts.items import Items, add_items, is_item
-from judge.transcripts.model import Transcript
+from judge.transcripts.model import Transcript, Warn
 from judge.transcripts.parts import maybe, obj, objs, seq, string, text
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole, whole_rows
 
@@ -51,10 +51,35 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
     if not (isinstance(document, list) and document and "request" in obj(document[0])):
         yield from whole(opened)
     elif any(obj(obj(one).get("request")).get("previous_response_id") for one in document):
-        value, warnings = opened.document
-        yield Record(opened, value, warnings=warnings, context={"linked": True})
+        yield from _linked(opened)
     else:
         yield from chains(opened, key="input")
+
+
+def _linked(opened: Opened) -> Iterator[Record | Unreadable]:
+    """One record per chain of exchanges; exchanges that are repeated whole count once."""
+    document, warnings = opened.document
+    kept = _unrepeated(document)
+    names = [maybe(obj(obj(document[index]).get("response")).get("id")) for index in kept]
+    by_id = {name: index for name, index in zip(names, kept, strict=True) if name}
+    wanted = {index: maybe(obj(obj(document[index]).get("request")).get("previous_response_id")) for index in kept}
+    before = {index: by_id[name] for index, name in wanted.items() if name in by_id and by_id[name] != index}
+    ends = [index for index in kept if index not in before.values()]
+    for end in ends:
+        chain = [end]
+        while chain[0] in before and before[chain[0]] not in chain:
+            chain.insert(0, before[chain[0]])
+        missing = Warn(
+            code="history_missing", detail="the exchange that this conversation goes on from is not in the file"
+        )
+        yield Record(
+            opened,
+            document,
+            None if chain == kept else orjson.dumps([document[index] for index in chain], option=orjson.OPT_SORT_KEYS),
+            locator=None if len(ends) == 1 else f"/{end}",
+            warnings=(*warnings, missing) if wanted[chain[0]] else warnings,
+            context={"linked": chain},
+        )
 
 
 def _item_per_line(opened: Opened) -> Iterator[Record | Unreadable]:
@@ -74,8 +99,8 @@ def transcribe(record: Record) -> Transcript:
         for row in rows:
             adder.add(row.value, record.point_row(row))
     elif record.context.get("linked"):
-        for index in _linked_order(record.value):
-            _add_exchange(draft, obj(record.value[index]), f"/{index}", first=index == 0)
+        for place, index in enumerate(record.context["linked"]):
+            _add_exchange(draft, obj(record.value[index]), f"/{index}", first=place == 0)
     elif isinstance(record.value, list):
         add_items(draft, record.value, "")
     elif "request" in obj(record.value):
@@ -114,7 +139,7 @@ def _add_exchange(draft: Draft, exchange: dict[str, Any], path: str, *, first: b
     add_items(draft, response.get("output"), f"{path}/response/output")
 
 
-def _linked_order(exchanges: list[Any]) -> list[int]:
+def _unrepeated(exchanges: list[Any]) -> list[int]:
     """File order, less exchanges that are repeated whole."""
     seen: set[bytes] = set()
     order = []

@@ -14,7 +14,7 @@ from judge.transcripts.blocks import content_pieces, result_status, text_of
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
 from judge.transcripts.model import Transcript
-from judge.transcripts.parts import Piece, call, compact, maybe, obj, objs, reasoning, result, string, text
+from judge.transcripts.parts import Piece, call, compact, maybe, obj, objs, reasoning, result, seq, string, text
 from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, whole, whole_rows
 
@@ -126,11 +126,16 @@ def _add_v1(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]
     if kind == "SystemPromptEvent":
         for item in objs(event.get("tools")):
             draft.offer(*tool_name(item))
-        draft.say("system", content_pieces(event.get("system_prompt"), draft), **facts)
+        pieces = content_pieces(event.get("system_prompt"), draft) + content_pieces(event.get("dynamic_context"), draft)
+        draft.say("system", pieces, **facts)
     elif kind == "MessageEvent":
         message = obj(event.get("llm_message"))
         role = "assistant" if event.get("source") == "agent" else "user"
-        draft.say(role, [*_thoughts(event), *content_pieces(message.get("content"), draft)], **facts)  # type: ignore[arg-type]
+        pieces = [*(_thoughts(event) or _thoughts(message)), *content_pieces(message.get("content"), draft)]
+        draft.say(role, pieces, **facts)  # type: ignore[arg-type]
+        added = content_pieces(event.get("extended_content"), draft)
+        if added:  # what the harness put behind the user's words: skills, reminders
+            draft.say("event", added, origin="harness", **facts)
     elif kind == "ActionEvent":
         made = obj(event.get("tool_call"))
         args = made.get("arguments", obj(event.get("action")))
@@ -141,9 +146,11 @@ def _add_v1(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]
         seen = obj(event.get("observation"))
         words = text_of(seen.get("content"), draft) or compact(seen.get("output")) or compact(event.get("error"))
         words = words or string(event.get("rejection_reason"))
-        failed = kind == "AgentErrorEvent" or seen.get("is_error") is True
+        code = seen.get("exit_code")
+        failed = kind == "AgentErrorEvent" or seen.get("is_error") is True or (type(code) is int and code > 0)
         status = "denied" if kind == "UserRejectObservation" else result_status(words, failed=failed)
-        draft.say("tool", [result(words, native_id=call_id, tool=tool, status=status)], **facts)
+        shown = [piece for piece in content_pieces(seen.get("content"), draft) if piece.kind == "attachment"]
+        draft.say("tool", [result(words, native_id=call_id, tool=tool, status=status), *shown], **facts)
     elif kind in ("Condensation", "CondensationSummaryEvent"):
         summary = string(event.get("summary")) or "[the harness compacted the history here]"
         draft.say("event", [text(summary)], origin="summary", notes=("compaction",), **facts)
@@ -154,4 +161,10 @@ def _add_v1(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]
 def _thoughts(event: dict[str, Any]) -> list[Piece]:
     blocks = [string(block.get("thinking")) for block in objs(event.get("thinking_blocks"))]
     words = [word for word in blocks if word] or [string(event.get("reasoning_content"))]
-    return [reasoning(word) for word in words if word]
+    found = [reasoning(word) for word in words if word]
+    item = obj(event.get("responses_reasoning_item"))
+    if item and not found:
+        told = "\n\n".join(word for word in seq(item.get("summary")) if isinstance(word, str))
+        hidden = bool(item.get("encrypted_content"))
+        found = [reasoning(told, "summary")] if told else [reasoning("[encrypted reasoning]", "encrypted")] * hidden
+    return found

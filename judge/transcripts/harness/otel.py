@@ -1,7 +1,8 @@
 """OpenTelemetry: OTLP JSON with GenAI conventions, SDK dumps, OpenInference attributes, and AI SDK spans.
 
-Messages are JSON text in attributes, or flattened into one attribute per field. Every span of a model call repeats the
-whole history; see `traces`. Bytes inside attributes (embeddings, headers) are not read.
+Messages are JSON text in attributes, flattened into one attribute per field, or in a span's events. Every span of a model
+call repeats the whole history; see `traces`. A collector writes a trace in batches, a line each: lines that share a trace
+are read together. Bytes inside attributes (embeddings, headers) are not read.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from judge.transcripts.detect import Match, Probe
+from judge.transcripts.limits import check_file
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import compact, decoded_json, maybe, obj, objs, seq, string
+from judge.transcripts.pointing import Place
+from judge.transcripts.seen import Seen
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole, whole_rows
 from judge.transcripts.traces import Span, transcribe_thread, transcripts_of
 
@@ -20,9 +24,17 @@ NAME = "otel"
 _SENT: Final = ("gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt", "input.value", "ai.prompt")
 _REPLY: Final = ("gen_ai.output.messages", "gen_ai.output", "gen_ai.completion", "output.value", "ai.response.object")
 _CALLS: Final = ("chat", "call_llm", "text_completion", "generate_content", "completion")
+_ARGUMENTS: Final = (
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.args",
+    "ai.toolCall.args",
+    "tool_arguments",
+    "input.value",
+)
 _FLAT: Final = re.compile(
     r"(?:llm|gen_ai)\.(input_messages|output_messages|prompt|completion)\.(\d{1,4})\.(?:message\.)?(.+)"
 )
+_EVENT_ROLE: Final = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
 _NO_CONVERSATION: Final = ("ai.embed", "embeddings", "EMBEDDING", "RETRIEVER", "RERANKER")
 
 
@@ -56,13 +68,26 @@ def records(opened: Opened) -> Iterator[Record | Unreadable]:
 
 
 def _together(opened: Opened) -> Iterator[Record | Unreadable]:
-    """Lines that hold spans are one trace; lines that hold whole exports are one each."""
+    """Lines that hold spans are one trace; lines that hold whole exports are one each, unless traces run across them."""
     first = next((row.value for row in opened.rows() if not row.broken), None)
-    if isinstance(obj(first).get("resourceSpans"), list):
+    batches = isinstance(obj(first).get("resourceSpans"), list)
+    if batches and not _traces_run_on(opened):
         yield from lines(opened)
         return
+    check_file(opened.path, opened.size, opened.limits)
     rows, warnings = whole_rows(opened)
-    yield Record(opened, [row.value for row in rows], context={"rows": rows}, warnings=warnings)
+    context = {"batches" if batches else "rows": rows}
+    yield Record(opened, [row.value for row in rows], context=context, warnings=warnings)
+
+
+def _traces_run_on(opened: Opened) -> bool:
+    """Whether a trace has spans in more than one line."""
+    seen = Seen()
+    for row in opened.rows():
+        traces = {maybe(span.get("traceId")) for span in _all_spans(row.value)} - {None}
+        if any(seen.count(str(trace)) > 1 for trace in traces):
+            return True
+    return False
 
 
 def _all_spans(value: Any) -> list[dict[str, Any]]:
@@ -89,11 +114,9 @@ def _located(value: Any) -> list[tuple[dict[str, Any], str]]:
 
 
 def _spans(record: Record) -> list[Span]:
-    rows = record.context.get("rows")
     found = []
-    for index, (span, path) in enumerate(_located(record.value)):
-        attributes = _attributes(span.get("attributes"))
-        at = record.point_row(rows[index]) if rows else record.point(span, path)
+    for index, (span, at) in enumerate(_placed(record)):
+        attributes = _with_events(_attributes(span.get("attributes")), span)
         sent, reply = _first(attributes, _SENT), _first(attributes, _REPLY)
         flat = _flattened(attributes)
         sent = flat.get("input_messages") or flat.get("prompt") or sent
@@ -122,9 +145,58 @@ def _spans(record: Record) -> list[Span]:
                 failed=True if obj(span.get("status")).get("code") in (2, "STATUS_CODE_ERROR", "ERROR") else None,
                 model=string(attributes.get("gen_ai.response.model")) or string(attributes.get("gen_ai.request.model")),
                 tools=attributes.get("gen_ai.tool.definitions"),
+                args=_first(attributes, _ARGUMENTS) if tool else None,
+                trace=maybe(
+                    span.get("traceId") or span.get("trace_id") or context.get("trace_id") or context.get("traceId")
+                )
+                or "",
             )
         )
     return found
+
+
+def _placed(record: Record) -> Iterator[tuple[dict[str, Any], Place]]:
+    """Every span of a record with the pointer to it."""
+    if "batches" in record.context:
+        for row in record.context["batches"]:
+            line = Record(record.opened, row.value, start=row.start, end=row.end)
+            yield from ((span, line.point(span, path)) for span, path in _located(row.value))
+        return
+    rows = record.context.get("rows")
+    for index, (span, path) in enumerate(_located(record.value)):
+        yield span, record.point_row(rows[index]) if rows else record.point(span, path)
+
+
+def _with_events(attributes: dict[str, Any], span: dict[str, Any]) -> dict[str, Any]:
+    """The attributes with what the events of a span, or its attribute `events`, say of messages, where they don't."""
+    events = [(string(one.get("name")), _attributes(one.get("attributes"))) for one in objs(span.get("events"))]
+    given = attributes.get("events")
+    listed = decoded_json(given) if isinstance(given, str) else given
+    events += [(string(one.get("event.name")), one) for one in objs(listed)]
+    found: dict[str, Any] = {}
+    sent: list[dict[str, Any]] = []
+    replied: list[dict[str, Any]] = []
+    for name, facts in events:
+        found |= {key: facts[key] for key in (*_SENT, *_REPLY, "gen_ai.system_instructions") if facts.get(key)}
+        speaker = _EVENT_ROLE.fullmatch(name)
+        if speaker:
+            sent.append({"role": speaker[1], **_message_of(facts)})
+        elif name == "gen_ai.choice":
+            replied.append({"role": "assistant", **_message_of(facts)})
+    if sent or replied:
+        found.setdefault("gen_ai.input.messages", sent)
+        found.setdefault("gen_ai.output.messages", replied)
+    return {**found, **attributes}
+
+
+def _message_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """The message in an event: its own fields, or under `message`, each as a value or as JSON text."""
+    given = facts.get("message", facts)
+    held = obj(decoded_json(given) if isinstance(given, str) else given) or {"content": given}
+    message = {key: value for key, value in held.items() if key in ("role", "content", "tool_calls", "id", "name")}
+    if isinstance(message.get("tool_calls"), str):
+        message["tool_calls"] = decoded_json(message["tool_calls"])
+    return message
 
 
 def _kind(span: dict[str, Any], attributes: dict[str, Any], *, has_messages: bool) -> str:
@@ -224,4 +296,5 @@ def _time(span: dict[str, Any]) -> tuple[int, int]:
 
 def transcribe(record: Record) -> Transcript:
     """Return one conversation."""
-    return transcribe_thread(record, NAME, "OTLP" if "resourceSpans" in obj(record.value) else "spans")
+    value = record.value[0] if isinstance(record.value, list) and record.value else record.value
+    return transcribe_thread(record, NAME, "OTLP" if "resourceSpans" in obj(value) else "spans")

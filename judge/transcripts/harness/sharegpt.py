@@ -13,6 +13,7 @@ from judge.transcripts.source import Record, elements
 
 NAME = "sharegpt"
 records = elements
+_MODELS: Final = ("chatgpt", "bing", "bard", "claude")  # as the first collections named who replied
 _CALL: Final = ("function_call", "tool_call")
 
 
@@ -39,7 +40,7 @@ def transcribe(record: Record) -> Transcript:
             pieces = [call(name, made.get("arguments", value) if name else value)]
             draft.say("assistant", pieces, at=at)
             continue
-        role = ROLES.get(speaker)
+        role = "assistant" if speaker in _MODELS else ROLES.get(speaker)
         if role is None:
             draft.warn("unknown_role", f"a turn from '{speaker[:40]}' was read as an event")
             role = "event"
