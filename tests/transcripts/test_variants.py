@@ -546,3 +546,45 @@ def test_first_collections_of_shared_chats_name_who_replied(tmp_path: Path) -> N
     """The one who replied is the target, whatever it is called."""
     turns = [{"from": "human", "value": "Bake."}, {"from": "chatgpt", "value": "Baked."}]
     assert one(tmp_path, [{"id": "1", "conversations": turns}])[1] == "assistant target unknown: text 'Baked.'"
+
+
+def test_langchain_messages_of_an_applications_own_roles_do_not_hide_the_rest(tmp_path: Path) -> None:
+    """A chat message has a role of its own choice and is not the target's; an instruction to remove one is no message."""
+    given = [
+        {"type": "human", "content": "Bake."},
+        {"type": "ai", "content": "Baked."},
+        {"type": "chat", "role": "critic", "content": "Burnt."},
+        {"type": "remove", "content": "", "id": "1"},
+    ]
+    assert one(tmp_path, given) == [
+        "user user unknown: text 'Bake.'",
+        "assistant target unknown: text 'Baked.'",
+        "event critic unknown: text 'Burnt.'",
+    ]
+
+
+def test_pydantic_ai_keeps_what_its_newer_parts_hold(tmp_path: Path) -> None:
+    """Speech, changed instructions, structured content, and what a tool gave back beside words."""
+    picture = {"kind": "binary", "data": "aGk=", "media_type": "image/png"}
+    request = [
+        {
+            "part_kind": "user-prompt",
+            "content": [{"kind": "structured-content", "value": {"n": 1}, "content": "n is 1"}],
+        },
+        {"part_kind": "instruction-delta", "content": "Be quick."},
+        {"part_kind": "tool-availability-delta", "tools_added": []},
+        {"part_kind": "speech", "speaker": "user", "transcript": "Bake."},
+    ]
+    response = [
+        {"part_kind": "speech", "speaker": "assistant", "transcript": "I bake."},
+        {"part_kind": "tool-call", "tool_name": "look", "args": {}, "tool_call_id": "c"},
+    ]
+    returned = [{"part_kind": "tool-return", "tool_name": "look", "content": ["hot", picture], "tool_call_id": "c"}]
+    given = [("request", request), ("response", response), ("request", returned)]
+    assert one(tmp_path, [{"kind": kind, "parts": parts} for kind, parts in given]) == [
+        "user user unknown: text 'n is 1'",
+        "system system harness: text 'Be quick.'",
+        "user user unknown: text 'Bake.'",
+        "assistant target sampled: text 'I bake.'; tool_call(look,ok) ''",
+        "tool tool tool: tool_result(look,ok,m4.2,id) 'hot'; attachment '[image/png, 2 bytes, sha256 8f434346648f6b96]'",
+    ]
