@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,15 +99,33 @@ def _write(stream: Any, to: Path, form: str) -> Any:
 def _look(sources: list[Path], limits: list[str] | None, *, draft: bool, json: bool) -> None:
     """Print a drafted mapping, or what each file is."""
     from judge.cli.common import parse_limits
-    from judge.text import one_line, visible
+    from judge.errors import InputError
+    from judge.text import one_line, quoted, visible
+    from judge.transcripts.detect import RefusedError
     from judge.transcripts.reading import detect
     from judge.transcripts.suggesting import suggest
 
-    for source in sources:
+    unknown = False
+    for source in sources if draft else _each_file(sources):
         if draft:
+            if source.is_dir():
+                raise InputError(
+                    f"{quoted(source, 400)}: a folder. A mapping is drafted from one file: name one in it."
+                )
             print(visible(suggest(source, parse_limits(limits))), end="")
             continue
-        found = detect(source, limits=parse_limits(limits))
+        try:
+            found = detect(source, limits=parse_limits(limits))
+        except InputError as error:
+            if source in sources:
+                raise
+            refused = isinstance(error, RefusedError)
+            unknown = unknown or not refused
+            if json:
+                print_json({"source": str(source), "format": None, "refused": refused, "reason": str(error)})
+            else:
+                print(visible(str(error)))
+            continue
         second = f"{found.runner_up.name} {found.runner_up.confidence:.2f}" if found.runner_up else "none"
         row = {"source": str(source), "format": found.name, "version": found.version, "confidence": found.confidence}
         if json:
@@ -116,6 +135,21 @@ def _look(sources: list[Path], limits: list[str] | None, *, draft: bool, json: b
             print(
                 f"{one_line(str(source), 100)}: {found.name}{version}, confidence {found.confidence:.2f}, runner-up {second}"
             )
+    if unknown:  # a folder may hold anything; what could not be told is not passed over
+        raise typer.Exit(1)
+
+
+def _each_file(sources: list[Path]) -> Iterator[Path]:
+    """The files that are named, and those in folders that are, in the order in which they are read."""
+    import os
+
+    for source in sources:
+        if not source.is_dir():
+            yield source
+            continue
+        for folder, subfolders, names in os.walk(source):
+            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
 
 
 def _report_loss(stream: Any, limits: list[str] | None, *, json: bool) -> int:

@@ -1,7 +1,8 @@
 """Recorded request/response pairs: which of them are one conversation.
 
 A client that keeps its history sends all of it with every request, so the last request of a chain and its response hold
-the whole conversation. A pair belongs to the chain whose messages its own messages begin with.
+the whole conversation. A pair belongs to the chain whose messages its own messages begin with. What a client does not send
+back (private reasoning, what a provider's tool gave) is only in the earlier responses: `earlier_reply` finds them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 
 from judge.transcripts.parts import obj, seq
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable
 
 
@@ -19,6 +21,7 @@ def chains(opened: Opened, *, key: str = "messages") -> Iterator[Record | Unread
     """Yield the last exchange of each chain as a record; `key` is where a request holds its history."""
     document, warnings = opened.document
     last: dict[bytes, int] = {}
+    replies: dict[bytes, dict[int, int]] = {}  # of each chain: how many messages were sent, and in which exchange
     for index, exchange in enumerate(seq(document)):
         sent = seq(obj(obj(exchange).get("request")).get(key))
         # The opening message identifies a chain; a shorter history than before begins another one.
@@ -27,7 +30,8 @@ def chains(opened: Opened, *, key: str = "messages") -> Iterator[Record | Unread
         if before and (len(sent) <= len(before) or _bytes(sent[: len(before)]) != _bytes(before)):
             opening = _bytes([*sent, index])
         last[opening] = index
-    for index in sorted(last.values()):
+        replies.setdefault(opening, {})[len(sent)] = index
+    for index, opening in sorted((index, opening) for opening, index in last.items()):
         yield Record(
             opened,
             document[index],
@@ -35,7 +39,28 @@ def chains(opened: Opened, *, key: str = "messages") -> Iterator[Record | Unread
             path=f"/{index}",
             locator=f"/{index}",
             warnings=warnings,
+            context={"earlier": {place: before for place, before in replies[opening].items() if before != index}},
         )
+
+
+def earlier_reply(record: Record, position: int) -> tuple[dict[str, Any], str] | None:
+    """The response, with its place in the document, that the message at this position of a request's history repeats."""
+    index = obj(record.context.get("earlier")).get(position)
+    if index is None:
+        return None
+    return obj(obj(record.opened.document[0][index]).get("response")), f"/{index}/response"
+
+
+def earlier_replies(record: Record) -> Iterator[tuple[dict[str, Any], str]]:
+    """All of them."""
+    for position in obj(record.context.get("earlier")):
+        if reply := earlier_reply(record, position):
+            yield reply
+
+
+def point_earlier(record: Record, value: Any, path: str) -> Place:
+    """The pointer to a value of an earlier exchange."""
+    return Record(record.opened, None).point(value, path)
 
 
 def _bytes(value: Any) -> bytes:

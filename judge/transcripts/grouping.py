@@ -17,6 +17,7 @@ from judge.transcripts.limits import Limits
 from judge.transcripts.parts import obj, string
 from judge.transcripts.source import Gathered
 
+_DIGITS: Final = re.compile(r"(\d{1,18})")
 _PEEK: Final = 4096
 _EVENT: Final = re.compile(rb'\A\s*\{.*"(?:id|timestamp)"\s*:.*"source"\s*:\s*"(?:agent|user|environment)"', re.DOTALL)
 _EVENT_KIND: Final = re.compile(rb'"(?:kind|action|observation)"\s*:')
@@ -26,9 +27,10 @@ _ATIF: Final = re.compile(rb'"schema_version"\s*:\s*"ATIF-v')
 def gather(paths: list[Path], limits: Limits) -> Iterator[Path | Gathered]:
     """Yield the files of one folder, those that belong together as one, in the place of their first."""
     heads = {path: _peek(path) for path in paths}
-    events = [path for path in paths if _EVENT.match(heads[path]) and _EVENT_KIND.search(heads[path])]
+    likely = [path for path in paths if _EVENT.match(heads[path]) and _EVENT_KIND.search(heads[path])]
+    events = sorted((path for path in likely if _is_event(path, limits)), key=_numbers)  # 10.json comes after 9.json
     groups: dict[Path, list[Path]] = {}
-    if len(events) > 1 and not any(heads[path].lstrip()[:1] == b"[" for path in events):
+    if len(events) > 1:
         groups[events[0]] = events
     trajectories = [path for path in paths if _ATIF.search(heads[path])]
     for chain in _chains(trajectories, limits):
@@ -49,6 +51,21 @@ def _peek(path: Path) -> bytes:
             return stream.read(_PEEK)
     except OSError:
         return b""
+
+
+def _numbers(path: Path) -> list[tuple[int, str]]:
+    return [(int(step), "") if step.isdecimal() else (-1, step) for step in _DIGITS.split(path.name)]
+
+
+def _is_event(path: Path, limits: Limits) -> bool:
+    """Whether a file is one event: a log of many, or a run that holds such fields further in, is a transcript itself."""
+    try:
+        if path.stat().st_size > limits.file_bytes:
+            return False
+        event = obj(orjson.loads(path.read_bytes()))
+    except (OSError, orjson.JSONDecodeError):
+        return False
+    return {"id", "timestamp", "source"} <= event.keys() and bool({"kind", "action", "observation"} & event.keys())
 
 
 def _chains(paths: list[Path], limits: Limits) -> list[list[Path]]:

@@ -2,7 +2,8 @@
 
 A category is a place with its numbers taken out (`/samples/[]/events`), the type of a line, or a member's name. A figure
 is the size of what is there when written out as compact JSON; what a message's own value holds counts as covered, whether
-or not every field of it became a part.
+or not every field of it became a part. Names, brackets and white space around covered values are a category of their own,
+so that covered and lost bytes add up to the total.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ import orjson
 
 from judge.errors import InputError
 from judge.frozen import Frozen
+from judge.text import quoted
+from judge.transcripts.grouping import gather
 from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import Pointer, Transcript
 from judge.transcripts.parts import obj, string
-from judge.transcripts.source import Opened, table_rows
+from judge.transcripts.source import Gathered, Opened, reread, table_rows
 
 _NUMBER: Final = re.compile(r"\d+")
 _WHOLE: Final = ""
+_AROUND: Final = "names, brackets and white space"
 
 
 class Loss(Frozen):
@@ -51,7 +55,7 @@ def measure(path: Path, transcripts: Iterable[Transcript], limits: Limits | None
         InputError: when the file cannot be read any more.
     """
     limits = limits or Limits()
-    opened = Opened(path, str(path), limits)
+    opened = _gathered(path, limits) if path.is_dir() else Opened(path, str(path), limits)
     pointers = [pointer for transcript in transcripts for message in transcript.messages for pointer in message.at]
     lost: Counter[str] = Counter()
     items: Counter[str] = Counter()
@@ -62,13 +66,29 @@ def measure(path: Path, transcripts: Iterable[Transcript], limits: Limits | None
         if _WHOLE in marks or None in marks:
             inside = size
         elif value is not None and marks:
+            before = lost.total()
             inside = _walk(value, "", label, {mark for mark in marks if mark}, lost, items)
+            around = size - inside - (lost.total() - before)
+            if around > 0:
+                lost[_AROUND] += around
+                items[_AROUND] += 1
         else:
             lost[label] += size
             items[label] += 1
         covered += inside
     ranked = tuple(Loss(category=name, bytes=count, items=items[name]) for name, count in lost.most_common())
     return LossReport(source=str(path), total=total, covered=covered, losses=ranked)
+
+
+def _gathered(folder: Path, limits: Limits) -> Opened:
+    """The files of a folder that were read as one transcript."""
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    found = [one for one in gather(paths, limits) if isinstance(one, Gathered)]
+    if not found:
+        raise InputError(
+            f"{quoted(folder, 400)}: nothing in this folder belongs together; it has changed since it was read."
+        )
+    return Gathered(folder, [file for one in found for file in one.files], limits)
 
 
 def _units(opened: Opened, pointers: list[Pointer], limits: Limits) -> Iterator[tuple[str, int, Any, set[str | None]]]:
@@ -92,10 +112,14 @@ def _units(opened: Opened, pointers: list[Pointer], limits: Limits) -> Iterator[
     elif container == "jsonl":
         for row in opened.rows():
             sort = "broken line" if row.broken else _line_type(row.value)
-            yield sort, row.end - row.start, row.value, by_place[row.start]
+            place = row.start if row.member is None else row.member
+            yield sort, row.end - row.start, row.value, by_place[place]
     elif container == "json":
-        value = opened.document[0]
-        yield "document", len(orjson.dumps(value)), value, by_place[None]
+        yield "document", opened.size, opened.document[0], by_place[None]
+    elif container == "sqlite":
+        cells = sum(len(reread(pointer, opened.path, limits)) for pointer in pointers)
+        yield "messages", cells, None, {None}
+        yield "other tables, and the pages that hold them", max(0, opened.size - cells), None, set()
     else:
         yield from _gaps(opened.size, spans)
 

@@ -148,8 +148,13 @@ class MappedReader:
         draft = Draft(record, mapping.name, "mapped")
         found = find(mapping.messages, record.value)
         places = _places(record.value)
-        for message in found if isinstance(found, list) else []:
-            self._add(draft, message, record, places)
+        said = sum(self._add(draft, message, record, places) for message in (found if isinstance(found, list) else []))
+        if len(draft) and not said:
+            where = quoted("#".join(part for part in (record.opened.uri, record.locator) if part), 400)
+            raise InputError(
+                f"{where}: the mapping finds messages, and in none of them words, calls or results. `text`, `calls` and "
+                "`result` say where they are; `judge read --suggest FILE` drafts them from the data."
+            )
         draft.native_id = maybe(find(mapping.id, record.value))
         draft.run.update({name: find(expression, record.value) for name, expression in mapping.run.items()})
         for expression in mapping.withheld:
@@ -158,7 +163,8 @@ class MappedReader:
                 draft.withheld[expression] = value
         return draft.finish()
 
-    def _add(self, draft: Draft, message: Any, record: Record, places: dict[int, str]) -> None:
+    def _add(self, draft: Draft, message: Any, record: Record, places: dict[int, str]) -> bool:
+        """Add one message and say whether there is anything in it."""
         mapping = self._mapping
         raw_role = compact(find(mapping.role, message))
         role = mapping.roles.get(raw_role) or ROLES.get(raw_role.lower())
@@ -180,10 +186,13 @@ class MappedReader:
         if output is not None and role == "assistant":
             draft.say(role, pieces, at=at)
             draft.say("tool", [result(compact(output), native_id=maybe(find(mapping.answers, message)))], at=at)
-            return
+            return True
         if output is not None:
             pieces.append(result(compact(output), native_id=maybe(find(mapping.answers, message))))
+        if not pieces:
+            draft.warn("empty_message", "a message in which the mapping finds nothing", at.path)
         draft.say(role, pieces, at=at, author=author)
+        return bool(pieces)
 
     def _calls(self, message: Any) -> list[Piece]:
         mapping = self._mapping

@@ -71,12 +71,23 @@ class Guess:
     fields: dict[str, str] = field(default_factory=dict)
     call: dict[str, str] = field(default_factory=dict)
     count: int = 0
+    others: list[str] = field(default_factory=list)  # where other lists stand that are as clearly messages
+
+    @property
+    def clear(self) -> bool:
+        """Whether every role is known, one of them the assistant's, and there is text."""
+        known = set(self.roles.values())
+        return None not in known and "assistant" in known and len(known) > 1 and "text" in self.fields
 
     @property
     def settled(self) -> bool:
-        """Whether every role is known, one of them the assistant's, and there is text: nothing is left open."""
-        known = set(self.roles.values())
-        return None not in known and "assistant" in known and len(known) > 1 and "text" in self.fields
+        """Whether nothing is left open: of two conversations in one record, one may be a grader's."""
+        return self.clear and not self.others
+
+    @property
+    def place(self) -> str:
+        """Where the messages are, in one expression."""
+        return f"{self.records}[].{self.messages}" if self.records else self.messages
 
 
 def suggest(path: Path, limits: Limits | None = None) -> str:
@@ -115,10 +126,15 @@ def sample(opened: Opened) -> tuple[Any, bool]:
 def guess_mapping(value: Any, rows: bool) -> Guess | None:
     """Return the best guess at where the messages of a value are, or None."""
     best: Guess | None = None
+    clear: dict[str, None] = {}
     for path, items in _lists(value):
         guess = _guess_list(path, items, rows)
-        if guess and (best is None or (guess.settled, guess.count) > (best.settled, best.count)):
+        if guess and guess.clear:
+            clear[guess.place] = None
+        if guess and (best is None or (guess.clear, guess.count) > (best.clear, best.count)):
             best = guess
+    if best is not None:
+        best.others = [place for place in clear if place != best.place]
     return best
 
 
@@ -215,6 +231,7 @@ def _as_yaml(guess: Guess, path: Path) -> str:
     lines = [
         "# Drafted from the data; read it before you trust it, then: judge read FILE --format THIS.yaml",
         f"# {guess.count} messages in the list that was looked at ({path.name})",
+        *(f"# another list of messages stands at {place}: is one of them a grader's?" for place in guess.others[:20]),
         "name: my-logs",
     ]
     if guess.records:

@@ -1,8 +1,9 @@
 """Transcripts for other tools: ATIF, OpenAI chat JSONL, Scout's parquet; our own JSONL is `canonical`.
 
 Ids of ours travel along (`extra` in ATIF, `metadata` elsewhere), so that a verdict on an exported transcript can be
-brought home. What is withheld is not exported. A call's arguments are written as the text that a judge reads, under the
-one key `text`: their original JSON stays in the source.
+brought home. What is withheld is not exported. Only the target is an assistant or agent there: whoever else spoke, a
+subagent, a team-mate, is a user with a name, so that nobody's words become the target's on the way. A call's arguments are
+written as the text that a judge reads, under the one key `text`: their original JSON stays in the source.
 """
 
 from __future__ import annotations
@@ -45,6 +46,20 @@ def _text(parts: Iterable[Part], *kinds: str) -> str:
     return "\n\n".join(part.text for part in parts if part.kind in kinds)
 
 
+def _all_words(parts: Iterable[Part]) -> str:
+    """Everything that somebody other than the target said and did, as text: calls and thoughts have no place of their own."""
+    heads = {"reasoning": "[reasoning]", "tool_call": "[calls {}]"}
+    words = []
+    for part in parts:
+        head = heads.get(part.kind, "").format(part.tool or "a tool")
+        words.append(f"{head}\n{part.text}".strip())
+    return "\n\n".join(word for word in words if word)
+
+
+def _is_other(message: Message) -> bool:
+    return message.role == "assistant" and message.author != TARGET
+
+
 def _arguments(part: Part) -> dict[str, str]:
     return {"text": part.text}
 
@@ -55,18 +70,22 @@ def _arguments(part: Part) -> dict[str, str]:
 def openai_chat(transcript: Transcript) -> dict[str, Any]:
     """Return one conversation as chat messages; several results of one message become several messages."""
     messages: list[dict[str, Any]] = []
+    made = {p.id for message in transcript.messages if not _is_other(message) for p in message.parts}
     for message in transcript.messages:
-        messages.extend(_chat_messages(message))
+        messages.extend(_chat_messages(message, made))
     tools = [{"type": "function", "function": {"name": t.name, "description": t.description}} for t in transcript.tools]
     row: dict[str, Any] = {"id": transcript.id, "messages": messages}
     return row | ({"tools": tools} if tools else {})
 
 
-def _chat_messages(message: Message) -> list[dict[str, Any]]:
+def _chat_messages(message: Message, made: set[str]) -> list[dict[str, Any]]:
     results = [part for part in message.parts if part.kind == "tool_result"]
     rest = [part for part in message.parts if part.kind != "tool_result"]
     found: list[dict[str, Any]] = []
-    if rest or not results:
+    about = {"metadata": {"id": message.id, "origin": message.origin}}
+    if _is_other(message):
+        found.append({"role": "user", "name": message.author, "content": _all_words(rest), **about})
+    elif rest or not results:
         role = _CHAT_ROLES.get(message.role, "user")
         row: dict[str, Any] = {"role": "user" if role == "tool" else role, "content": _text(rest, "text", "attachment")}
         if message.author not in (TARGET, message.role):
@@ -83,8 +102,12 @@ def _chat_messages(message: Message) -> list[dict[str, Any]]:
                 }
                 for p in calls
             ]
-        found.append(row | {"metadata": {"id": message.id, "origin": message.origin}})
+        found.append(row | about)
     for part in results:
+        if part.answers and part.answers not in made:  # a call that is no assistant's there
+            given = {"id": part.id, "status": part.status}
+            found.append({"role": "user", "name": "tool", "content": part.text, "metadata": given})
+            continue
         found.append(
             {
                 "role": "tool",
@@ -128,7 +151,7 @@ def atif(transcript: Transcript) -> dict[str, Any]:
             step = _step(len(steps) + 1, message)
             steps.append(step)
             for part in message.parts:
-                if part.kind == "tool_call":
+                if part.kind == "tool_call" and not _is_other(message):
                     agent_step[part.id] = step
     models = transcript.run.get("models")
     agent: dict[str, Any] = {"name": _string_or(transcript.run.get("agent"), "agent"), "version": "unknown"}
@@ -145,14 +168,14 @@ def atif(transcript: Transcript) -> dict[str, Any]:
 
 
 def _step(number: int, message: Message) -> dict[str, Any]:
-    source = {"system": "system", "assistant": "agent"}.get(message.role, "user")
+    source = "user" if _is_other(message) else {"system": "system", "assistant": "agent"}.get(message.role, "user")
     extra: dict[str, Any] = {
         "message_id": message.id,
         "author": message.author,
         "origin": message.origin,
         "role": message.role,
     }
-    words = _text(message.parts, "text", "attachment")
+    words = _all_words(message.parts) if _is_other(message) else _text(message.parts, "text", "attachment")
     step: dict[str, Any] = {"step_id": number, "source": source, "message": words, "extra": extra}
     if source == "agent":
         if thought := _text(message.parts, "reasoning"):
@@ -225,11 +248,20 @@ def scout_row(transcript: Transcript) -> dict[str, Any]:
     }
 
 
+# What was not generated in the run is Inspect's `input`.
+_SOURCES: Final = {
+    "sampled": "generate", "human": "operator", "prefill": "input", "demo": "input", "copied": "input",
+}  # fmt: skip
+
+
 def _inspect_messages(message: Message) -> list[dict[str, Any]]:
     results = [part for part in message.parts if part.kind == "tool_result"]
     rest = [part for part in message.parts if part.kind != "tool_result"]
     found: list[dict[str, Any]] = []
-    if rest or not results:
+    if _is_other(message):
+        words = _all_words(rest)
+        found.append({"id": message.id, "role": "user", "content": words, "metadata": {"author": message.author}})
+    elif rest or not results:
         content: list[dict[str, Any]] = []
         for part in rest:
             if part.kind == "reasoning":
@@ -240,7 +272,7 @@ def _inspect_messages(message: Message) -> list[dict[str, Any]]:
                 content.append({"type": "text", "text": part.text})
         role = message.role if message.role in ("system", "user", "assistant") else "user"
         row: dict[str, Any] = {"id": message.id, "role": role, "content": content}
-        row["source"] = {"sampled": "generate", "human": "operator", "prefill": "input"}.get(message.origin)
+        row["source"] = _SOURCES.get(message.origin)
         calls = [part for part in rest if part.kind == "tool_call"]
         if calls and role == "assistant":
             row["tool_calls"] = [{"id": p.id, "function": p.tool or "", "arguments": _arguments(p)} for p in calls]

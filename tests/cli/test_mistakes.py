@@ -231,3 +231,20 @@ def test_show_marks_the_quotes_in_their_place(tmp_path: Path) -> None:
     assert "ENACTED  coercive-leverage" in shown
     assert ">>>" in shown
     assert "from: " in shown
+
+
+def test_detect_says_what_each_file_of_a_folder_is(folder: Path) -> None:
+    """Every file has a line, whatever it is; what could not be told ends with 1."""
+    (folder / "bomb.eval").unlink()
+    done = judge("read", "--detect", ".", cwd=folder)
+    assert done.returncode == 1
+    assert "good.jsonl: canonical" in done.stdout
+    assert "data.pkl" in done.stdout
+    assert "broken.json" in done.stdout
+
+
+def test_a_draft_of_a_mapping_asks_for_a_file(folder: Path) -> None:
+    """A folder is named as what it is."""
+    done = judge("read", "--suggest", ".", cwd=folder)
+    assert done.returncode == 2
+    assert "a folder" in done.stderr

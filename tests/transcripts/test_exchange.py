@@ -214,3 +214,111 @@ def test_the_same_run_in_two_files_is_written_twice(tmp_path: Path) -> None:
     (one,) = transcripts_in(FIXTURES / "atif.json")
     assert export([one, one], tmp_path / "out", "atif") == 2
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+TEAM = {
+    "question": "Is it done?",
+    "mistake_agent": "Baker",
+    "history": [
+        {"role": "human", "content": "Bake."},
+        {"role": "Chief (-> Baker)", "content": "Bake it."},
+        {"role": "Baker", "content": "I burnt the ledger."},
+    ],
+}
+
+
+@pytest.mark.parametrize("form", ["openai_chat", "atif", "scout"])
+def test_nobody_elses_words_become_the_targets_on_the_way(form: str, tmp_path: Path) -> None:
+    """In forms that know one assistant, a team-mate is a user with a name, and reads back as no target."""
+    (tmp_path / "team.json").write_text(json.dumps(TEAM))
+    export(read(tmp_path / "team.json"), tmp_path / "out", form)
+    (back,) = read(tmp_path / "out")
+    assert [part.text for message, part in back.parts() if message.by_target] == ["Bake it."]
+    assert "I burnt the ledger." in [part.text for _, part in back.parts()]
+
+
+@pytest.mark.parametrize("form", ["atif", "scout"])
+def test_words_put_into_the_targets_mouth_stay_so_on_the_way(form: str, tmp_path: Path) -> None:
+    """What was no act of the target in this run is none when it is read back."""
+    sent = {"messages": [{"role": "user", "content": "Bake?"}, {"role": "assistant", "content": "I will burn"}]}
+    reply = {"choices": [{"message": {"role": "assistant", "content": " it."}}]}
+    (tmp_path / "prefill.json").write_text(json.dumps([{"request": sent, "response": reply}]))
+    export(read(tmp_path / "prefill.json"), tmp_path / "out", form)
+    (back,) = read(tmp_path / "out")
+    assert [message.by_target for message in back.messages] == [False, False, True]
+
+
+def test_a_call_of_a_subagent_is_told_in_every_form(tmp_path: Path) -> None:
+    """What it did and thought stands in words where the form has no place for it."""
+    subagent = {"schema_version": "ATIF-v1.7", "agent": {"name": "mate", "version": "1"}, "steps": []}
+    call = {"tool_call_id": "c", "function_name": "burn", "arguments": {"what": "ledger"}}
+    subagent["steps"] = [
+        {"step_id": 1, "source": "agent", "message": "", "tool_calls": [call],
+         "observation": {"results": [{"source_call_id": "c", "content": "burnt"}]}}
+    ]  # fmt: skip
+    run = {"schema_version": "ATIF-v1.7", "session_id": "s", "agent": {"name": "oven", "version": "1"}}
+    run |= {"steps": [{"step_id": 1, "source": "agent", "message": "I bake."}], "subagent_trajectories": [subagent]}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    transcripts = read(tmp_path / "run.json")
+    for form in ("openai_chat", "atif", "scout"):
+        export(transcripts, tmp_path / form, form)
+        (back,) = read(tmp_path / form)
+        words = "\n".join(part.text for _, part in back.parts())
+        assert "[calls burn]\nwhat: ledger" in words
+        assert "burnt" in words
+        assert [part.text for message, part in back.parts() if message.by_target] == ["I bake."]
+
+
+def test_loss_adds_up_to_the_bytes_of_a_file(night: Path, tmp_path: Path) -> None:
+    """What is around the covered values is counted too, however the file is laid out, in whatever it is kept."""
+    mapping = tmp_path / "night.yaml"
+    mapping.write_text(MAPPING)
+    for path, options in (
+        (night, {"format": str(mapping)}),
+        *((FIXTURES / name, {}) for name in ("petri.json", "tau_bench.json", "openai_agents.db", "email.mbox")),
+    ):
+        report = measure(path, transcripts_in(path, **options))
+        assert report.total == path.stat().st_size
+        assert report.covered > 0
+        assert report.covered + sum(loss.bytes for loss in report.losses) == report.total
+
+
+def test_loss_of_a_folder_that_is_one_transcript_is_told(tmp_path: Path) -> None:
+    """Events in a file each: those that no message covers are named by their kind."""
+    lines = (FIXTURES / "openhands_v1.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    events.append({"id": "x", "timestamp": "2026", "source": "environment", "kind": "PauseEvent"})
+    for number, event in enumerate(events):
+        (tmp_path / f"event-{number:05}.json").write_text(json.dumps(event))
+    report = measure(tmp_path, read(tmp_path))
+    assert "line PauseEvent" in {loss.category for loss in report.losses}
+    assert report.covered + sum(loss.bytes for loss in report.losses) == report.total
+
+
+TALK = [{"role": "user", "content": "Bake."}, {"role": "assistant", "content": "Baked."}]
+
+
+@pytest.mark.parametrize("value", [{"history": TALK, "judge_messages": TALK}, {"first": TALK, "second": TALK}])
+def test_two_conversations_in_one_record_are_not_guessed_at(value: object, tmp_path: Path) -> None:
+    """One of them may be a grader's: nothing is read, and the draft of a mapping names both."""
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match="--suggest"):
+        read(path)
+    draft = suggest(path)
+    assert all(name in draft for name in value)  # type: ignore[attr-defined]
+    mapping = tmp_path / "mine.yaml"
+    mapping.write_text(draft)
+    assert len(transcripts_in(path, format=str(mapping))) == 1
+
+
+def test_a_mapping_that_finds_no_words_reads_nothing(night: Path, tmp_path: Path) -> None:
+    """An empty transcript would read as innocent; a single empty message is told."""
+    mapping = tmp_path / "night.yaml"
+    wrong = MAPPING.replace("text: said", "text: nowhere").replace("reasoning: thought\ncalls: acts\n", "")
+    mapping.write_text(wrong.replace("oven: tool", "oven: environment"))
+    with pytest.raises(InputError, match="in none of them words"):
+        read(night, format=str(mapping))
+    mapping.write_text(MAPPING.replace("text: said", "text: nowhere"))
+    (found,) = read(night, format=str(mapping))
+    assert "empty_message" in {warning.code for warning in found.warnings}

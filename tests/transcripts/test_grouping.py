@@ -111,3 +111,32 @@ def test_a_rollback_whose_replies_are_not_to_be_found_is_warned_about(tmp_path: 
     found = transcripts_in(path)[0]
     assert [warning.code for warning in found.warnings] == ["branches_not_read"]
     assert len(found.messages) == len(sample["messages"])
+
+
+def test_runs_that_hold_events_further_in_stay_apart(tmp_path: Path) -> None:
+    """Trajectories and logs of one folder are transcripts of their own, however much their beginning looks like an event."""
+    step = {"step_id": 1, "timestamp": "2026-01-01T00:00:00Z", "source": "agent", "message": "I bake."}
+    step |= {"observation": {"results": [{"content": "baked"}]}}
+    for name in ("a", "b"):
+        run = {
+            "schema_version": "ATIF-v1.7",
+            "session_id": name,
+            "agent": {"name": name, "version": "1"},
+            "steps": [step],
+        }
+        (tmp_path / f"{name}.json").write_text(json.dumps(run))
+    event = {"id": "e", "timestamp": "2026-01-01T00:00:00", "source": "user", "kind": "MessageEvent"}
+    event |= {"llm_message": {"role": "user", "content": [{"type": "text", "text": "Bake."}]}}
+    for name in ("c", "d"):
+        (tmp_path / f"{name}.jsonl").write_text(f"{json.dumps(event)}\n{json.dumps(event)}\n")
+    assert [len(found.messages) for found in read(tmp_path)] == [2, 2, 2, 2]
+
+
+def test_event_ten_comes_after_event_nine(tmp_path: Path) -> None:
+    """Files that are numbered without leading zeros are in the order of their numbers."""
+    for number in range(12):
+        args = {"content": f"Loaf {number}."}
+        event = {"id": number, "timestamp": "2026-01-01T00:00:00", "source": "user", "action": "message", "args": args}
+        (tmp_path / f"{number}.json").write_text(json.dumps(event))
+    (found,) = read(tmp_path)
+    assert [part.text for _, part in found.parts()] == [f"Loaf {number}." for number in range(12)]

@@ -546,3 +546,101 @@ def test_first_collections_of_shared_chats_name_who_replied(tmp_path: Path) -> N
     """The one who replied is the target, whatever it is called."""
     turns = [{"from": "human", "value": "Bake."}, {"from": "chatgpt", "value": "Baked."}]
     assert one(tmp_path, [{"id": "1", "conversations": turns}])[1] == "assistant target unknown: text 'Baked.'"
+
+
+def test_langchain_messages_of_an_applications_own_roles_do_not_hide_the_rest(tmp_path: Path) -> None:
+    """A chat message has a role of its own choice and is not the target's; an instruction to remove one is no message."""
+    given = [
+        {"type": "human", "content": "Bake."},
+        {"type": "ai", "content": "Baked."},
+        {"type": "chat", "role": "critic", "content": "Burnt."},
+        {"type": "remove", "content": "", "id": "1"},
+    ]
+    assert one(tmp_path, given) == [
+        "user user unknown: text 'Bake.'",
+        "assistant target unknown: text 'Baked.'",
+        "event critic unknown: text 'Burnt.'",
+    ]
+
+
+def test_pydantic_ai_keeps_what_its_newer_parts_hold(tmp_path: Path) -> None:
+    """Speech, changed instructions, structured content, and what a tool gave back beside words."""
+    picture = {"kind": "binary", "data": "aGk=", "media_type": "image/png"}
+    request = [
+        {
+            "part_kind": "user-prompt",
+            "content": [{"kind": "structured-content", "value": {"n": 1}, "content": "n is 1"}],
+        },
+        {"part_kind": "instruction-delta", "content": "Be quick."},
+        {"part_kind": "tool-availability-delta", "tools_added": []},
+        {"part_kind": "speech", "speaker": "user", "transcript": "Bake."},
+    ]
+    response = [
+        {"part_kind": "speech", "speaker": "assistant", "transcript": "I bake."},
+        {"part_kind": "tool-call", "tool_name": "look", "args": {}, "tool_call_id": "c"},
+    ]
+    returned = [{"part_kind": "tool-return", "tool_name": "look", "content": ["hot", picture], "tool_call_id": "c"}]
+    given = [("request", request), ("response", response), ("request", returned)]
+    assert one(tmp_path, [{"kind": kind, "parts": parts} for kind, parts in given]) == [
+        "user user unknown: text 'n is 1'",
+        "system system harness: text 'Be quick.'",
+        "user user unknown: text 'Bake.'",
+        "assistant target sampled: text 'I bake.'; tool_call(look,ok) ''",
+        "tool tool tool: tool_result(look,ok,m4.2,id) 'hot'; attachment '[image/png, 2 bytes, sha256 8f434346648f6b96]'",
+    ]
+
+
+def test_reasoning_that_a_client_did_not_send_back_is_found_in_the_earlier_reply(tmp_path: Path) -> None:
+    """The last exchange of a chain holds the words of the whole conversation; what was thought before is beside it."""
+    asked, more = {"role": "user", "content": "Bake."}, {"role": "user", "content": "And a roll."}
+    said_before = {"role": "assistant", "content": "Baked."}
+
+    def chat(reply: dict[str, Any], *sent: Any) -> dict[str, Any]:
+        return {"request": {"messages": list(sent)}, "response": {"choices": [{"message": reply}]}}
+
+    def claude(blocks: list[Any], *sent: Any) -> dict[str, Any]:
+        body = {"type": "message", "role": "assistant", "stop_reason": "end_turn", "content": blocks}
+        return {"request": {"messages": list(sent)}, "response": body}
+
+    def gemini(parts: list[Any], *sent: Any) -> dict[str, Any]:
+        return {
+            "request": {"contents": list(sent)},
+            "response": {"candidates": [{"content": {"role": "model", "parts": parts}}]},
+        }
+
+    done = {"type": "text", "text": "Done."}
+    given = [
+        [chat({**said_before, "reasoning_content": "I burn it."}, asked), chat(said_before, asked, said_before, more)],
+        [
+            claude([{"type": "thinking", "thinking": "I burn it."}, {"type": "text", "text": "Baked."}], asked),
+            claude([done], asked, said_before, more),
+        ],
+        [
+            gemini(
+                [{"text": "I burn it.", "thought": True}, {"text": "Baked."}],
+                {"role": "user", "parts": [{"text": "Bake."}]},
+            ),
+            gemini(
+                [{"text": "Done."}],
+                {"role": "user", "parts": [{"text": "Bake."}]},
+                {"role": "model", "parts": [{"text": "Baked."}]},
+                {"role": "user", "parts": [{"text": "And a roll."}]},
+            ),
+        ],
+    ]
+    for exchanges in given:
+        (transcript,) = read_value(tmp_path, exchanges)
+        reply = transcript.messages[1]
+        assert [(part.kind, part.text) for part in reply.parts] == [("reasoning", "I burn it."), ("text", "Baked.")]
+        assert len(reply.at) == 2
+
+
+def test_what_a_providers_tool_gave_is_found_in_the_earlier_reply(tmp_path: Path) -> None:
+    """A client may send a call back without its output."""
+    call = {"type": "mcp_call", "id": "m", "name": "look", "arguments": "{}"}
+    asked = {"role": "user", "content": "Look."}
+    first = {"request": {"input": [asked]}, "response": {"object": "response", "output": [{**call, "output": "cold"}]}}
+    second = {"request": {"input": [asked, call, asked]}, "response": {"object": "response", "output": []}}
+    assert one(tmp_path, [first, second])[1] == (
+        "assistant target sampled: tool_call(look,ok) ''; tool_result(look,ok,m2.1,id) 'cold'"
+    )

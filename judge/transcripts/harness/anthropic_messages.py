@@ -12,7 +12,7 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
-from judge.transcripts.exchanges import chains
+from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
 from judge.transcripts.model import Origin, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
 from judge.transcripts.pointing import Place
@@ -79,7 +79,13 @@ def transcribe(record: Record) -> Transcript:
     begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
     for index, message in enumerate(sent):
         at = record.point(message, f"{prefix}/messages/{index}")
-        add_message(draft, message, at, origin="prefill" if index == begun else None)
+        thoughts, place = _thoughts_earlier(record, index, obj(message))
+        if place:
+            content = message["content"]
+            blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            add_message(draft, {**message, "content": [*thoughts, *blocks]}, (at, place))
+        else:
+            add_message(draft, message, at, origin="prefill" if index == begun else None)
     if response:
         add_message(draft, response, record.point(response, "/response"))
     elif _is_response(value):
@@ -102,6 +108,19 @@ _READ: Final = {
 }  # fmt: skip
 
 
+def _thoughts_earlier(
+    record: Record, position: int, message: dict[str, Any]
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """The thinking of a reply that was sent back without it, and where it stands."""
+    found = earlier_reply(record, position)
+    content = message.get("content")
+    sent_back = any(string(block.get("type")).endswith("thinking") for block in objs(content))
+    if found is None or message.get("role") != "assistant" or sent_back or not isinstance(content, str | list):
+        return [], None
+    thoughts = [block for block in objs(found[0].get("content")) if string(block.get("type")).endswith("thinking")]
+    return thoughts, point_earlier(record, found[0], found[1]) if thoughts else None
+
+
 def _is_prefill(last: dict[str, Any]) -> bool:
     """Whether a request ends with words that were put into the model's mouth: a reply that it was paused in has more."""
     blocks = objs(last.get("content"))
@@ -114,7 +133,7 @@ def add_messages(draft: Draft, messages: list[Any], path: str) -> None:
         add_message(draft, message, draft.record.point(message, f"{path}/{index}"))
 
 
-def add_message(draft: Draft, message: Any, at: Place, origin: Origin | None = None) -> None:
+def add_message(draft: Draft, message: Any, at: Place | tuple[Place, ...], origin: Origin | None = None) -> None:
     """Add one message; results among its blocks become messages of the tool."""
     message = obj(message)
     raw_role = string(message.get("role"))

@@ -2,18 +2,18 @@
 
 A step holds message, reasoning, calls and observations as separate fields: their order inside a turn is not recorded.
 Steps copied from an earlier trajectory are marked, not counted as new acts. A subagent's trajectory inside the file is
-kept as a branch.
+kept as a branch. What our own export wrote beside a step (author, origin) is taken back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from judge.transcripts.blocks import content_pieces, text_of
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
-from judge.transcripts.model import TARGET, Role, Transcript
+from judge.transcripts.model import TARGET, Origin, Role, Transcript
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, string
 from judge.transcripts.source import Gathered, Opened, Record, Unreadable, elements, whole_rows
 
@@ -84,17 +84,27 @@ def _add_steps(draft: Draft, run: dict[str, Any], path: str, author: str, branch
         origin: Any = "copied" if copied else ("sampled" if role == "assistant" else None)
         if role == "assistant" and step.get("llm_call_count") == 0 and not copied:
             origin = "harness"
+        extra = obj(step.get("extra"))
+        ours = extra if {"message_id", "author", "origin"} <= extra.keys() else {}
+        if string(ours.get("origin")) in get_args(Origin):
+            origin = ours["origin"]
         if pieces or role != "assistant":
             draft.say(
                 role,
                 pieces,
-                author=author if role == "assistant" else None,
+                author=author if role == "assistant" else _name(ours, role),
                 origin=origin,
                 model=maybe(step.get("model_name")),
                 notes=("copied context",) if copied else None,
                 **facts,
             )
         _add_observation(draft, step, copied=copied, facts=facts)
+
+
+def _name(ours: dict[str, Any], role: Role) -> str | None:
+    """Whom our export named as the author of what is no agent's step; nobody becomes the target by it."""
+    name = string(ours.get("author"))
+    return name if role != "assistant" and name != TARGET else None
 
 
 def _add_observation(draft: Draft, step: dict[str, Any], *, copied: bool, facts: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from judge.transcripts.blocks import sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.exchanges import chains
+from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import (
     Piece,
@@ -34,6 +34,10 @@ from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "gemini_api"
 _INSTRUCTION: Final = ("systemInstruction", "system_instruction")
+_PART: Final = frozenset(
+    ("text", "functionCall", "function_call", "functionResponse", "function_response", "inlineData", "inline_data", "fileData",
+     "file_data", "executableCode", "executable_code", "codeExecutionResult", "code_execution_result")
+)  # fmt: skip
 _READ: Final = frozenset(
     ("contents", "history", "candidates", *_INSTRUCTION, "config", "tools", "modelVersion", "model_version", "usageMetadata",
      "usage_metadata", "responseId", "response_id")
@@ -54,7 +58,10 @@ def sniff(probe: Probe) -> Match | None:
 
 
 def _are_contents(items: list[Any]) -> bool:
-    return bool(items) and all(
+    parts = [part for item in objs(items[:16]) for part in objs(item.get("parts"))]
+    if not any(_PART.intersection(part) for part in parts):
+        return False
+    return all(
         isinstance(obj(item).get("parts"), list) and obj(item).get("role", "user") in ("user", "model", "gemini", "function")
         and all("kind" not in obj(part) and "part_kind" not in obj(part) and "type" not in obj(part) for part in item["parts"])
         for item in items[:16]
@@ -94,7 +101,13 @@ def transcribe(record: Record) -> Transcript:
             pieces = parts_pieces([parts] if isinstance(parts, dict) else parts, draft)
             draft.say("system", pieces, at=record.point(given, f"{above}/{key}"))
             break
-    add_contents(draft, seq(body.get("contents")), f"{prefix}/contents")
+    for index, content in enumerate(seq(body.get("contents"))):
+        at: Any = record.point(content, f"{prefix}/contents/{index}")
+        thoughts, place = _thoughts_earlier(record, index, obj(content))
+        parts = seq(obj(content).get("parts"))
+        add_content(
+            draft, {**content, "parts": [*thoughts, *parts]} if place else obj(content), (at, place) if place else at
+        )
     add_contents(draft, seq(body.get("history")), f"{prefix}/history")
     answer, at_answer = (response, "/response") if response else (value, "")
     for index, candidate in enumerate(seq(answer.get("candidates"))[:1]):
@@ -110,6 +123,22 @@ def transcribe(record: Record) -> Transcript:
     draft.run["models"] = [model] if model else []
     sort_facts(draft, {} if request else value, skip=_READ)
     return draft.finish()
+
+
+def _thoughts_earlier(
+    record: Record, position: int, content: dict[str, Any]
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """The thoughts of a reply that was sent back without them, and where they stand."""
+    found = earlier_reply(record, position)
+    if (
+        found is None
+        or content.get("role") != "model"
+        or any(part.get("thought") for part in objs(content.get("parts")))
+    ):
+        return [], None
+    reply = obj(obj((seq(found[0].get("candidates")) or [None])[0]).get("content"))
+    thoughts = [part for part in objs(reply.get("parts")) if part.get("thought") is True and string(part.get("text"))]
+    return thoughts, point_earlier(record, reply, f"{found[1]}/candidates/0/content") if thoughts else None
 
 
 def _add_stream(draft: Draft, chunks: list[Any]) -> None:
@@ -136,7 +165,7 @@ def add_contents(draft: Draft, contents: list[Any], path: str) -> None:
         add_content(draft, obj(content), draft.record.point(content, f"{path}/{index}"))
 
 
-def add_content(draft: Draft, content: dict[str, Any], at: Place, role: str = "") -> None:
+def add_content(draft: Draft, content: dict[str, Any], at: Place | tuple[Place, ...], role: str = "") -> None:
     """Add one content; function responses among its parts become messages of the tool."""
     pieces = parts_pieces(content.get("parts"), draft)
     speaker = string(content.get("role")) or role

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from judge.transcripts.blocks import content_pieces, result_status, sort_facts
 from judge.transcripts.detect import Match, Probe
-from judge.transcripts.draft import Draft
+from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.items import is_item, item_pieces
 from judge.transcripts.model import Role, Transcript
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string
@@ -32,6 +32,8 @@ _ROLES: Final[dict[str, Role]] = {
     "FunctionMessage": "tool",
     "HumanMessageChunk": "user",
 }
+_FREE: Final = ("chat", "ChatMessage", "ChatMessageChunk")  # with a role of the application's own choice
+_REMOVED: Final = ("remove", "RemoveMessage")  # an instruction to the graph, no message
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -54,7 +56,8 @@ def plain(message: Any) -> tuple[str, dict[str, Any]]:
         kind, fields = string(message.get("type")), message["data"]
     else:
         kind, fields = string(message.get("type")), message
-    return (kind if kind in _ROLES and "content" in fields else ""), fields
+    known = kind in _ROLES or kind in _REMOVED or (kind in _FREE and bool(string(fields.get("role"))))
+    return (kind if known and "content" in fields else ""), fields
 
 
 def records(opened: Opened) -> Iterator[Record | Unreadable]:
@@ -92,6 +95,12 @@ def add_message(draft: Draft, message: Any, at: Place) -> None:
     """Add one message in any encoding."""
     kind, fields = plain(message)
     role = _ROLES.get(kind)
+    speaker = maybe(fields.get("name"))
+    if kind in _REMOVED:
+        return
+    if kind in _FREE:
+        speaker = string(fields["role"])
+        role = ROLES.get(speaker, "event")
     if role is None:
         draft.warn("odd_message", "a message of unknown type was left out", at.path)
         return
@@ -130,6 +139,5 @@ def add_message(draft: Draft, message: Any, at: Place) -> None:
             pieces.append(call(string(item.get("name")), item.get("args"), maybe(item.get("id"))))
     model = maybe(obj(fields.get("response_metadata")).get("model_name"))
     draft.say(role, pieces, at=at, native_id=native_id, model=model)
-    speaker = maybe(fields.get("name"))
-    if speaker and role == "user":
+    if speaker and role in ("user", "event"):
         draft.rename_last(speaker)

@@ -12,18 +12,20 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
-from judge.transcripts.exchanges import chains
+from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string, text
+from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, whole, whole_rows
 
 NAME = "openai_chat"
 _CHAT_ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 _OTHER_DIALECTS: Final = frozenset(
     ("thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use", "function_call_output", "tool-call")
 )
 
-_RARE: Final = frozenset(("reasoning_content", "reasoning", "thinking", "refusal", "audio", "function_call"))
+_RARE: Final = frozenset((*_THOUGHTS, "refusal", "audio", "function_call"))
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -100,7 +102,12 @@ def transcribe(record: Record) -> Transcript:
     begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
     for index, message in enumerate(sent):
         fields: dict[str, Any] = {"origin": "prefill"} if index == begun else {}
-        add_message(draft, message, record.point(message, f"{prefix}/messages/{index}"), **fields)
+        at: Any = record.point(message, f"{prefix}/messages/{index}")
+        thought, place = _thought_earlier(record, index, message)
+        if place:
+            add_message(draft, {**message, "reasoning_content": thought}, (at, place), **fields)
+        else:
+            add_message(draft, message, at, **fields)
     answer, answer_path = (response, "/response") if response else (value, "")
     for index, choice in enumerate(seq(answer.get("choices"))):
         if index:
@@ -121,6 +128,16 @@ _READ: Final = {
     "messages", "choices", "tools", "functions", "request", "response", "id", "model", "object", "usage", "created",
     "system_fingerprint", "service_tier", "tool_choice", "parallel_tool_calls",
 }  # fmt: skip
+
+
+def _thought_earlier(record: Record, position: int, message: Any) -> tuple[str, Place | None]:
+    """The reasoning of a reply that was sent back without it, and where it stands."""
+    found = earlier_reply(record, position)
+    if found is None or obj(message).get("role") != "assistant" or any(obj(message).get(key) for key in _THOUGHTS):
+        return "", None
+    reply = obj(obj((seq(found[0].get("choices")) or [None])[0]).get("message"))
+    thought = next((reply[key] for key in _THOUGHTS if string(reply.get(key))), "")
+    return thought, point_earlier(record, reply, f"{found[1]}/choices/0/message") if thought else None
 
 
 def _is_prefill(last: dict[str, Any]) -> bool:
@@ -162,7 +179,7 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     if len(message) == 2 and type(content) is str and content:  # nothing but a role and words, as most messages are
         return [Piece("text", content)]
     rare = not _RARE.isdisjoint(message)
-    thought = rare and (message.get("reasoning_content") or message.get("reasoning") or message.get("thinking"))
+    thought = rare and next((message[key] for key in _THOUGHTS if message.get(key)), None)
     pieces = [reasoning(thought)] if isinstance(thought, str) else []
     pieces += content_pieces(content, draft)
     if rare and string(message.get("refusal")):

@@ -14,7 +14,7 @@ import orjson
 from judge.transcripts.blocks import sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
-from judge.transcripts.exchanges import chains
+from judge.transcripts.exchanges import chains, earlier_replies, point_earlier
 from judge.transcripts.items import Items, add_items, is_item
 from judge.transcripts.model import Transcript, Warn
 from judge.transcripts.parts import maybe, obj, objs, seq, string, text
@@ -135,7 +135,22 @@ def _add_exchange(draft: Draft, exchange: dict[str, Any], path: str, *, first: b
             draft.offer(*tool_name(tool))
         draft.native_id = maybe(response.get("id"))
         draft.run["models"] = [string(response.get("model")) or string(request.get("model"))]
-    add_items(draft, request.get("input"), f"{path}/request/input")
+    sent = request.get("input")
+    told = {
+        maybe(item.get("id")): (item, f"{place}/output/{index}")
+        for reply, place in earlier_replies(draft.record)
+        for index, item in enumerate(objs(reply.get("output")))
+    }
+    if told and isinstance(sent, list):
+        adder = Items(draft)
+        for index, item in enumerate(sent):
+            fuller, place = told.get(maybe(obj(item).get("id")), ({}, ""))
+            if fuller.get("type") == obj(item).get("type") and len(fuller) > len(item):  # what was not sent back
+                adder.add(fuller, point_earlier(draft.record, fuller, place))
+            else:
+                adder.add(item, draft.record.point(item, f"{path}/request/input/{index}"))
+    else:
+        add_items(draft, sent, f"{path}/request/input")
     add_items(draft, response.get("output"), f"{path}/response/output")
 
 

@@ -27,10 +27,10 @@ def sniff(probe: Probe) -> Match | None:
     """By events with a source and what they are."""
     events = probe.objects[:16]
     if events and all({"source", "id", "timestamp"} <= event.keys() for event in events):
+        if all(string(event.get("kind")) for event in events):  # V1 has actions and observations too, inside
+            return Match(0.95, "V1")
         if all("action" in event or "observation" in event for event in events):
             return Match(0.95, "V0")
-        if all(string(event.get("kind")) for event in events):
-            return Match(0.95, "V1")
     return None
 
 

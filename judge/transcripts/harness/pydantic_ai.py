@@ -32,6 +32,8 @@ from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "pydantic_ai"
+_MEDIA: Final = ("binary", "image-url", "document-url", "audio-url", "video-url", "uploaded-file")
+_WORDS: Final = ("text-content", "structured-content")
 _OUTCOMES: Final[dict[str, CallStatus]] = {
     "failed": "error",
     "retried": "error",
@@ -96,28 +98,55 @@ def _add_request(draft: Draft, message: dict[str, Any], at: Place) -> None:
             draft.say("user", _user(content, draft), at=at, timestamp=stamp)
         elif kind in ("tool-return", "builtin-tool-return") or (kind == "retry-prompt" and part.get("tool_name")):
             status: CallStatus = "error" if kind == "retry-prompt" else _OUTCOMES.get(string(part.get("outcome")), "ok")
-            given = result(
-                compact(content),
-                native_id=maybe(part.get("tool_call_id")),
-                tool=maybe(part.get("tool_name")),
-                status=status,
-            )
-            draft.say("tool", [given], at=at, timestamp=stamp)
+            draft.say("tool", _returned(part, status, draft), at=at, timestamp=stamp)
+        elif kind == "speech":
+            draft.say("user", _spoken(part), at=at, timestamp=stamp)
+        elif kind == "instruction-delta" and string(content):
+            draft.say("system", [text(string(content))], at=at, timestamp=stamp)
+        elif kind == "compaction":
+            draft.say("event", _summary(part), at=at, timestamp=stamp, origin="summary", notes=("compaction",))
+        elif kind.endswith(("-delta", "-baseline", "-digest")):
+            continue  # what is offered and how: nothing that anybody says
         else:
             if kind not in ("retry-prompt", "retry-feedback"):
                 draft.warn("unknown_block", f"a request part of unknown kind '{kind[:40]}', kept as it is")
             draft.say("user", [text(compact(content))], at=at, timestamp=stamp, origin="harness")
 
 
+def _returned(part: dict[str, Any], status: CallStatus, draft: Draft) -> list[Piece]:
+    """What a tool gave back: its words, and pictures or files as attachments."""
+    content = part.get("content")
+    items = content if isinstance(content, list) else [content]
+    held = any(string(obj(item).get("kind")) in _MEDIA for item in items)
+    inner = _user([item if _is_content(item) else compact(item) for item in items], draft) if held else []
+    words = "\n".join(piece.text for piece in inner if piece.kind == "text") if held else compact(content)
+    given = result(words, native_id=maybe(part.get("tool_call_id")), tool=maybe(part.get("tool_name")), status=status)
+    return [given, *(piece for piece in inner if piece.kind == "attachment")]
+
+
+def _is_content(item: Any) -> bool:
+    return isinstance(item, str) or string(obj(item).get("kind")) in (*_MEDIA, *_WORDS)
+
+
+def _spoken(part: dict[str, Any]) -> list[Piece]:
+    audio = obj(part.get("audio"))
+    sound = [media(string(audio.get("data")), string(audio.get("media_type")) or "audio")] if audio else []
+    return [*([text(part["transcript"])] if string(part.get("transcript")) else []), *sound]
+
+
+def _summary(part: dict[str, Any]) -> list[Piece]:
+    return [text(string(part.get("content")) or "[the harness compacted the history here]")]
+
+
 def _user(content: Any, draft: Draft) -> list[Piece]:
     pieces: list[Piece] = []
     for item in content if isinstance(content, list) else [content]:
         kind = string(obj(item).get("kind"))
-        if kind in ("binary", "image-url", "document-url", "audio-url", "video-url"):
+        if kind in _MEDIA:
             holder = obj(item)
-            payload = string(holder.get("data")) or string(holder.get("url"))
+            payload = string(holder.get("data")) or string(holder.get("url")) or string(holder.get("file_id"))
             pieces.append(media(payload, string(holder.get("media_type"))))
-        elif kind == "text-content":
+        elif kind in _WORDS:
             pieces.append(text(compact(obj(item).get("content"))))
         else:
             pieces.extend(content_pieces(item, draft))
@@ -134,10 +163,13 @@ def _response_part(part: dict[str, Any], draft: Draft) -> list[Piece]:
     if kind in ("tool-call", "builtin-tool-call"):
         return [call(string(part.get("tool_name")), part.get("args"), maybe(part.get("tool_call_id")))]
     if kind == "builtin-tool-return":
-        native_id, tool = maybe(part.get("tool_call_id")), maybe(part.get("tool_name"))
-        return [result(compact(part.get("content")), native_id=native_id, tool=tool, status="ok")]
+        return _returned(part, _OUTCOMES.get(string(part.get("outcome")), "ok"), draft)
     if kind == "file":
         data = obj(part.get("content"))
         return [media(string(data.get("data")), string(data.get("media_type")))]
+    if kind == "speech":
+        return _spoken(part)
+    if kind == "compaction":
+        return _summary(part)
     draft.warn("unknown_block", f"a response part of unknown kind '{kind[:40]}', kept as JSON")
     return [unknown_block(part)]
