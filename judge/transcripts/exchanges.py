@@ -45,7 +45,8 @@ def chains(opened: Opened, *, key: str = "messages") -> Iterator[Record | Unread
 
 def earlier_reply(record: Record, position: int) -> tuple[dict[str, Any], str] | None:
     """The response, with its place in the document, that the message at this position of a request's history repeats."""
-    index = obj(record.context.get("earlier")).get(position)
+    earlier: dict[int, int] = record.context.get("earlier", {})
+    index = earlier.get(position)
     if index is None:
         return None
     return obj(obj(record.opened.document[0][index]).get("response")), f"/{index}/response"
@@ -53,7 +54,8 @@ def earlier_reply(record: Record, position: int) -> tuple[dict[str, Any], str] |
 
 def earlier_replies(record: Record) -> Iterator[tuple[dict[str, Any], str]]:
     """All of them."""
-    for position in obj(record.context.get("earlier")):
+    earlier: dict[int, int] = record.context.get("earlier", {})
+    for position in earlier:
         if reply := earlier_reply(record, position):
             yield reply
 

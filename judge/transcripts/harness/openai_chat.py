@@ -102,12 +102,12 @@ def transcribe(record: Record) -> Transcript:
     begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
     for index, message in enumerate(sent):
         fields: dict[str, Any] = {"origin": "prefill"} if index == begun else {}
-        at: Any = record.point(message, f"{prefix}/messages/{index}")
+        pointer = record.point(message, f"{prefix}/messages/{index}")
         thought, place = _thought_earlier(record, index, message)
         if place:
-            add_message(draft, {**message, "reasoning_content": thought}, (at, place), **fields)
+            add_message(draft, {**message, "reasoning_content": thought}, (pointer, place), **fields)
         else:
-            add_message(draft, message, at, **fields)
+            add_message(draft, message, pointer, **fields)
     answer, answer_path = (response, "/response") if response else (value, "")
     for index, choice in enumerate(seq(answer.get("choices"))):
         if index:
