@@ -24,7 +24,8 @@ from judge.transcripts.jsontext import Origin, parse
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import Pointer, Transcript
 from judge.transcripts.parts import obj, string
-from judge.transcripts.source import Gathered, Opened, reread, table_rows
+from judge.transcripts.pointing import reread
+from judge.transcripts.source import Gathered, Opened, table_rows
 
 _NUMBER: Final = re.compile(r"\d+")
 _WHOLE: Final = ""
