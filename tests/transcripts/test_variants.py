@@ -78,6 +78,30 @@ def test_a_conversation_of_several_traces_is_one(tmp_path: Path) -> None:
     assert one(tmp_path, export(RUNS[0], later)) == FIRST
 
 
+def operation(name: str, span: str, begun: int, ended: int) -> dict[str, Any]:
+    """A span of the AI SDK as it is dumped where no context ties it to another: a trace of its own, no parent."""
+    prompt = [{"role": "user", "content": "Is the oven on?"}]
+    return {
+        "name": name,
+        "spanContext": {"traceId": f"trace {span}", "spanId": span},
+        "startTime": [1, begun],
+        "endTime": [1, ended],
+        "attributes": {"ai.operationId": name, "ai.prompt.messages": json.dumps(prompt), "ai.response.text": "It is."},
+    }
+
+
+def test_a_provider_call_and_the_operation_around_it_are_one_call(tmp_path: Path) -> None:
+    inner, outer = operation("ai.generateText.doGenerate", "a", 5, 8), operation("ai.generateText", "b", 5, 9)
+    assert one(tmp_path, [inner, outer]) == FIRST[:2]
+    later = [operation("ai.generateText.doGenerate", "c", 12, 14), operation("ai.generateText", "d", 11, 15)]
+    assert [script(found) for found in read_value(tmp_path, [inner, outer, *later])] == [FIRST[:2], FIRST[:2]]
+
+
+def test_a_provider_call_outside_every_operation_is_a_run_of_its_own(tmp_path: Path) -> None:
+    outside = operation("ai.generateText.doGenerate", "a", 10, 12)
+    assert len(read_value(tmp_path, [operation("ai.generateText", "b", 5, 9), outside])) == 2
+
+
 def test_a_trace_written_in_batches_is_read_as_one(tmp_path: Path) -> None:
     """A collector writes spans as they end: the lines of a file share traces, and nothing is counted twice."""
     found = read_value(tmp_path, [export(span) for span in RUNS], lines=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.limits import check_file
@@ -35,6 +35,7 @@ _FLAT: Final = re.compile(
     r"(?:llm|gen_ai)\.(input_messages|output_messages|prompt|completion)\.(\d{1,4})\.(?:message\.)?(.+)"
 )
 _EVENT_ROLE: Final = re.compile(r"gen_ai\.(system|user|assistant|tool)\.message")
+_NEAR: Final = 64  # operations in progress at one time
 _NO_CONVERSATION: Final = ("ai.embed", "embeddings", "EMBEDDING", "RETRIEVER", "RERANKER")
 
 
@@ -115,6 +116,7 @@ def _located(value: Any) -> list[tuple[dict[str, Any], str]]:
 
 def _spans(record: Record) -> list[Span]:
     found = []
+    operations: list[_Operation] = []
     for index, (span, at) in enumerate(_placed(record)):
         attributes = _with_events(_attributes(span.get("attributes")), span)
         sent, reply = _first(attributes, _SENT), _first(attributes, _REPLY)
@@ -152,7 +154,34 @@ def _spans(record: Record) -> list[Span]:
                 or "",
             )
         )
+        if name := string(attributes.get("ai.operationId")):
+            operations.append(_Operation(name, _time(span), _time(span, "end"), found[-1]))
+    _adopt(operations)
     return found
+
+
+class _Operation(NamedTuple):
+    """A span of the AI SDK."""
+
+    name: str
+    begun: tuple[int, int]
+    ended: tuple[int, int]
+    span: Span
+
+
+def _adopt(operations: list[_Operation]) -> None:
+    """Give a provider call without a parent (`ai.generateText.doGenerate`) the operation of its name around it.
+
+    Spans that were not made in one context lose the link, and even the trace: then each would be a conversation.
+    """
+    around: dict[str, list[_Operation]] = {}
+    for one in sorted(operations, key=lambda one: (one.begun, len(one.name))):  # what is around comes first
+        outer = one.name.rpartition(".do")[0]
+        if outer and one.span.parent is None and one.begun > (0, 0):
+            near = reversed(around.get(outer, [])[-_NEAR:])
+            holder = next((other for other in near if one.ended <= other.ended), None)
+            one.span.parent = holder.span.id if holder else None
+        around.setdefault(one.name, []).append(one)
 
 
 def _placed(record: Record) -> Iterator[tuple[dict[str, Any], Place]]:
@@ -285,8 +314,8 @@ def _ai_reply(attributes: dict[str, Any]) -> Any:
     return {"role": "assistant", "content": blocks}
 
 
-def _time(span: dict[str, Any]) -> tuple[int, int]:
-    value = span.get("startTimeUnixNano", span.get("start_time", span.get("startTime")))
+def _time(span: dict[str, Any], which: str = "start") -> tuple[int, int]:
+    value = span.get(f"{which}TimeUnixNano", span.get(f"{which}_time", span.get(f"{which}Time")))
     if isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value):
         return value[0], value[1]
     if isinstance(value, str) and value.isdecimal() and len(value) < 25:
