@@ -180,6 +180,8 @@ def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: d
     written = orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
     at = draft.record.point_written(written, path)
     resolved = _resolve(message, attachments) if attachments and _REFERENCE in written else message
+    if _REFERENCE in written and _REFERENCE in orjson.dumps(resolved):
+        draft.warn("attachment_missing", "a text that the log keeps beside its messages is not there", at.path)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:
