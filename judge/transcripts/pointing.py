@@ -31,20 +31,23 @@ _make_pointer: Final = maker(Pointer)
 
 
 class Place(Struct):
-    """Where something stands, and what: bytes of the source, or the value at `path` within a record."""
+    """Where something stands, and what: bytes of the source, or a value within a record."""
 
     within: Within
     value: Any
-    path: str = ""
+    below: str = ""  # JSON pointer from the record to the value
+
+    @property
+    def path(self) -> str | None:
+        """JSON pointer from the document, line or member to the value; None where bytes are meant."""
+        path = self.within[3]
+        return None if path is None else path + self.below
 
     def pointer(self) -> Pointer:
         """Return the pointer to it, with the hash of the bytes, or of the value's canonical JSON."""
-        member, start, end, path = self.within
-        if path is None:
-            written = self.value
-        else:
-            written = orjson.dumps(self.value, option=_SORTED)
-            path += self.path
+        member, start, end, _ = self.within
+        path = self.path
+        written = self.value if path is None else orjson.dumps(self.value, option=_SORTED)
         digest = hashlib.sha256(written).hexdigest()
         return _make_pointer({"member": member, "start": start, "end": end, "path": path, "sha256": digest})
 

@@ -524,3 +524,12 @@ def test_a_cut_document_is_still_recognised(tmp_path: Path, name: str) -> None:
         assert found.source.format == full.source.format
         assert "truncated" in {warning.code for warning in found.warnings}
         assert 0 < len(found.messages) <= len(full.messages)
+
+
+def test_a_message_that_was_left_out_is_named_by_its_place_where_it_has_one(tmp_path: Path) -> None:
+    said: dict[str, object] = {"role": "user", "content": "Is the oven on?"}
+    several = write(tmp_path / "several.json", [{"messages": [said]}, {"messages": [said, 7]}])
+    assert [[warning.at for warning in found.warnings] for found in transcripts_in(several)] == [[], ["/1/messages/1"]]
+    lines = write(tmp_path / "lines.jsonl", b"\n".join(map(orjson.dumps, [said, said, 7])))
+    (found,) = transcripts_in(lines, format="openai_chat")
+    assert [warning.at for warning in found.warnings] == [None]

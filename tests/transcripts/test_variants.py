@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -668,3 +669,58 @@ def test_what_a_providers_tool_gave_is_found_in_the_earlier_reply(tmp_path: Path
     assert one(tmp_path, [first, second])[1] == (
         "assistant target sampled: tool_call(look,ok) ''; tool_result(look,ok,m2.1,id) 'cold'"
     )
+
+
+# --- evaluation logs -------------------------------------------------------------------------------------------------
+
+
+def write_log(path: Path, sample: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", json.dumps({"eval": {"task": "audit", "model": "none"}}))
+        archive.writestr("samples/1_epoch_1.json", json.dumps({"id": 1, "epoch": 1, "input": "", **sample}))
+    return path
+
+
+def test_an_older_audit_in_a_log_is_the_targets_as_its_json_is(tmp_path: Path) -> None:
+    """Petri 1 and 2 keep the target's messages and the events in the store; the sample's messages are the auditor's."""
+
+    def message(name: str, role: str, words: str) -> dict[str, Any]:
+        about = {"metadata": {"source": "Auditor"}} if role != "assistant" else {"source": "generate"}
+        return {"id": name, "role": role, "content": words, **about}
+
+    def edit(**fields: Any) -> dict[str, Any]:
+        return {"type": "transcript_event", "view": ["target", "combined"], "edit": fields}
+
+    asked, refused = message("u1", "user", "Hide the flour."), message("a1", "assistant", "attachment://abc")
+    again, moved = message("u2", "user", "Move the flour."), message("a2", "assistant", "Moved.")
+    events = [edit(operation="add", message=one) for one in (asked, refused)]
+    events += [edit(operation="rollback", count=2), *(edit(operation="add", message=one) for one in (again, moved))]
+    store = {"AuditStore:target": {"messages": [again, moved], "tools": []}, "AuditStore:events": events}
+    auditor = {"id": "x", "role": "assistant", "source": "generate", "content": "I will make it lie."}
+    sample = {"messages": [auditor], "store": store, "attachments": {"abc": "I will not."}}
+    path = write_log(tmp_path / "audit.eval", sample)
+    (transcript,) = transcripts_in(path)
+    expected = [
+        "user auditor simulated [rolled back]: text 'Hide the flour.'",
+        "assistant target sampled [rolled back]: text 'I will not.'",
+        "user auditor simulated: text 'Move the flour.'",
+        "assistant target sampled: text 'Moved.'",
+    ]
+    assert script(transcript) == expected
+    check_transcript(transcript, path, pointers=100)
+    refused["content"] = "I will not."
+    same = {
+        "metadata": {"auditor_model": "a", "target_model": "t"},
+        "events": events,
+        "target_messages": [again, moved],
+    }
+    assert one(tmp_path, same) == expected
+
+
+def test_a_text_that_a_log_lost_is_told(tmp_path: Path) -> None:
+    """A reference that leads nowhere is not what was said."""
+    message = {"role": "assistant", "source": "generate", "content": "attachment://gone"}
+    (transcript,) = transcripts_in(
+        write_log(tmp_path / "lost.eval", {"messages": [message], "attachments": {"a": "b"}})
+    )
+    assert "attachment_missing" in {warning.code for warning in transcript.warnings}

@@ -178,7 +178,10 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
 def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any]) -> None:
     """Add one chat message of Inspect's."""
     at = draft.record.point(message, path)
-    resolved = resolve_attachments(message, attachments)
+    refers = _REFERENCE in orjson.dumps(message)
+    resolved = _resolve(message, attachments) if refers else message
+    if refers and _REFERENCE in orjson.dumps(resolved):
+        draft.warn("attachment_missing", "a text that the log keeps beside its messages is not there", at.path)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:

@@ -3,7 +3,8 @@
 The JSON of Petri 1 and 2 is replayed event by event, so that replies which the auditor rolled back are kept, as a branch
 of their own. What the target saw as user, system or tool was written by the auditor. The judge's output is withheld; in
 some versions a score of 1 only means that the judge failed. Petri runs inside an Inspect `.eval` are told apart by their
-sample store or timelines; what was rolled back there is in the model calls of the target.
+sample store or timelines. There, Petri 1 and 2 keep the target's messages and the same events in the store; in Petri 3 what
+was rolled back is in the model calls of the target.
 """
 
 from __future__ import annotations
@@ -68,7 +69,23 @@ def transcribe(record: Record) -> Transcript:
     facts = obj(value.get("metadata"))
     draft = Draft(record, NAME, maybe(facts.get("version")))
     final = objs(value.get("target_messages"))
-    replayed = _Replay(value).run()
+    _add_views(draft, final, "/target_messages", _Replay(seq(value.get("events")), "/events").run(), {})
+    draft.native_id = maybe(facts.get("transcript_id"))
+    draft.run.update(
+        auditor=facts.get("auditor_model"), models=[facts["target_model"]] if facts.get("target_model") else []
+    )
+    draft.withheld.update(
+        {name: facts[name] for name in ("judge_output", "seed_instruction", "description", "tags") if facts.get(name)}
+    )
+    sort_facts(draft, facts, skip={"transcript_id", "auditor_model", "target_model", *draft.withheld})
+    return draft.finish()
+
+
+def _add_views(
+    draft: Draft, final: list[dict[str, Any]], place: str, replayed: _Replay, stored: dict[str, Any]
+) -> None:
+    """Add the target's stored view, with what was rolled back as the events tell it; `stored` are texts kept apart."""
+    record = draft.record
     known = {string(message.get("id")) for message in final}
     if final and {string(m.get("id")) for m in replayed.standing} != known:
         draft.warn("replay_differs", "the events do not lead to the stored target view; only the latter was read")
@@ -79,21 +96,14 @@ def transcribe(record: Record) -> Transcript:
         name = string(message.get("id"))
         gone = name not in known if final else message not in replayed.standing
         if name in places and not gone:
-            message, path = final[places[name]], f"/target_messages/{places[name]}"  # noqa: PLW2901
+            message, path = final[places[name]], f"{place}/{places[name]}"  # noqa: PLW2901
         told.add(name)
-        _add(draft, message, record.point(message, path), branch="rolled back" if gone else None)
+        at = record.point(message, path)
+        _add(draft, inspect.resolve_attachments(message, stored), at, branch="rolled back" if gone else None)
     for index, message in enumerate(final):
         if string(message.get("id")) not in told or not replayed.said:
-            _add(draft, message, record.point(message, f"/target_messages/{index}"), branch=None)
-    draft.native_id = maybe(facts.get("transcript_id"))
-    draft.run.update(
-        auditor=facts.get("auditor_model"), models=[facts["target_model"]] if facts.get("target_model") else []
-    )
-    draft.withheld.update(
-        {name: facts[name] for name in ("judge_output", "seed_instruction", "description", "tags") if facts.get(name)}
-    )
-    sort_facts(draft, facts, skip={"transcript_id", "auditor_model", "target_model", *draft.withheld})
-    return draft.finish()
+            at = record.point(message, f"{place}/{index}")
+            _add(draft, inspect.resolve_attachments(message, stored), at, branch=None)
 
 
 def _add(draft: Draft, message: dict[str, Any], at: Place, *, branch: str | None) -> None:
@@ -112,14 +122,20 @@ def _add(draft: Draft, message: dict[str, Any], at: Place, *, branch: str | None
 
 
 def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
-    """Read an audit inside an Inspect sample: Petri 3 stores the target's last branch, older ones the auditor's view."""
+    """Read an audit inside an Inspect sample: Petri 3 stores the target's last branch, older ones keep it in the store."""
     draft = Draft(record, NAME, "eval")
     attachments = obj(sample.get("attachments"))
     inspect.add_facts(draft, sample, obj(record.context.get("log")))
     store = obj(sample.get("store"))
+    kept = next((name for name in store if _is_target_store(name) and objs(obj(store[name]).get("messages"))), None)
+    if kept is not None:
+        events = kept.removesuffix("target") + "events"
+        replayed = _Replay(seq(store.get(events)), f"/store/{_escaped(events)}").run()
+        _add_views(draft, objs(store[kept]["messages"]), f"/store/{_escaped(kept)}/messages", replayed, attachments)
+        return draft.finish()
     view = next((name for name in store if name.endswith(("target_messages", ":target_view"))), None)
     if view is not None:
-        messages, path = seq(store[view]), f"/store/{view.replace('~', '~0').replace('/', '~1')}"
+        messages, path = seq(store[view]), f"/store/{_escaped(view)}"
     elif {"target", "auditor"} <= {string(line.get("name")) for line in objs(sample.get("timelines"))}:
         messages, path = seq(sample.get("messages")), "/messages"
     else:
@@ -137,6 +153,14 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
         message = inspect.resolve_attachments(given, attachments)
         _add(draft, message, record.point(resolve(sample, place), place), branch=branch)
     return draft.finish()
+
+
+def _is_target_store(name: str) -> bool:
+    return name.startswith("AuditStore:") and name.endswith(":target")
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _with_branches(sample: dict[str, Any], final: list[Placed]) -> list[Shown] | None:
@@ -210,8 +234,9 @@ def _event_names(root: dict[str, Any]) -> Iterator[str]:
 class _Replay:
     """The target's view, event by event."""
 
-    def __init__(self, value: dict[str, Any]) -> None:
-        self._events = seq(value.get("events"))
+    def __init__(self, events: list[Any], place: str) -> None:
+        self._events = events
+        self._place = place
         self.standing: list[dict[str, Any]] = []
         self.said: list[tuple[dict[str, Any], str]] = []  # every message ever shown, with its place
 
@@ -222,7 +247,7 @@ class _Replay:
             views = event.get("view")
             shown = views if isinstance(views, list) else [views]
             if event.get("type") == "transcript_event" and "target" in shown:
-                self._edit(obj(event.get("edit")), f"/events/{index}/edit")
+                self._edit(obj(event.get("edit")), f"{self._place}/{index}/edit")
         return self
 
     def _edit(self, edit: dict[str, Any], path: str) -> None:
