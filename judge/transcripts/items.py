@@ -121,8 +121,8 @@ def _output(item: dict[str, Any], draft: Draft) -> list[Piece]:
         wrapped = set(decoded) <= _WRAPPING and isinstance(decoded.get("output"), str)
         output = decoded["output"] if wrapped else output  # a tool's own JSON is kept whole
     elif isinstance(output, list) and any("outcome" in one or "stdout" in one for one in objs(output)):
-        codes = [obj(one.get("outcome")).get("exit_code") for one in objs(output)]
-        failed = any(code != 0 for code in codes)
+        outcomes = [obj(one["outcome"]) for one in objs(output) if one.get("outcome")]
+        failed = any(one.get("exit_code") != 0 for one in outcomes) if outcomes else None
         output = "\n".join(
             string(one.get(stream))
             for one in objs(output)

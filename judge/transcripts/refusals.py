@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from judge.transcripts import parquet
 from judge.transcripts.detect import Candidate, Probe
 
 _Signature = tuple[float, str, Callable[[dict[str, Any]], bool]]
@@ -48,6 +49,11 @@ _OBJECTS: Final[tuple[_Signature, ...]] = (
     (0.9, "a JSON schema, not a transcript.", lambda item: "$schema" in item and "messages" not in item),
 )  # fmt: skip
 
+_MEMBERS: Final[tuple[tuple[str, Callable[[str], bool]], ...]] = (
+    ("an archive with a Python pickle in it, which is never opened: loading one can run any code.",
+     lambda name: name.endswith((".pkl", ".pickle"))),
+    ("an office document, not a transcript.", lambda name: name.startswith(("word/", "xl/", "ppt/", "META-INF/manifest"))),
+)  # fmt: skip
 _MARKDOWN: Final = re.compile(r"\A\s*(#{1,6} |<!DOCTYPE|<html|---\n)", re.IGNORECASE)
 _CSV: Final = re.compile(r"\A[^\n,;\t{]{1,80}([,;\t])[^\n{]*\n[^\n]*\1")
 
@@ -56,6 +62,16 @@ def refusals(probe: Probe) -> list[Candidate]:
     """Return what is known about a file that is no transcript."""
     if probe.container == "text":
         return _refuse_text(probe.text)
+    if probe.container == "parquet":
+        verdicts = {"scanner_name", "transcript_id"} <= set(parquet.columns(probe.opened.path))
+        what = "Scout scanner results, not transcripts."
+        return [Candidate("not a transcript", 0.99, refusal=what)] if verdicts else []
+    if probe.container == "zip":
+        return [
+            Candidate("not a transcript", 0.5, refusal=what)
+            for what, fits in _MEMBERS
+            if any(fits(name) for name in probe.names)
+        ][:1]
     found = []
     sampled = probe.objects[:8]
     for confidence, what, fits in _OBJECTS:

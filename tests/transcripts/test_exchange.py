@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from judge.errors import InputError
-from judge.transcripts import Transcript, iter_transcripts, read
+from judge.transcripts import Transcript, Unreadable, iter_transcripts, read
 from judge.transcripts.loss import measure
 from judge.transcripts.suggesting import suggest
 from judge.transcripts.writers import atif, export
@@ -322,3 +323,19 @@ def test_a_mapping_that_finds_no_words_reads_nothing(night: Path, tmp_path: Path
     mapping.write_text(MAPPING.replace("text: said", "text: nowhere"))
     (found,) = read(night, format=str(mapping))
     assert "empty_message" in {warning.code for warning in found.warnings}
+
+
+def test_verdicts_and_archives_of_something_else_are_refused_by_name(tmp_path: Path) -> None:
+    """They lie beside transcripts: a folder with them is read without a failure."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"transcript_id": ["a"], "scanner_name": ["lies"], "value": ["1"], "messages": ["[]"]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.dat")
+    for name, member in (("b.dat", "archive/data.pkl"), ("c.dat", "word/document.xml")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(member, "x")
+    found = [item for item in iter_transcripts([tmp_path]) if isinstance(item, Unreadable)]
+    assert [item.refused for item in found] == [True, True, True]
+    for item, said in zip(found, ("Scout scanner results", "pickle", "office document"), strict=True):
+        assert said in item.reason

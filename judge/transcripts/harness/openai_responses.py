@@ -64,7 +64,7 @@ def _linked(opened: Opened) -> Iterator[Record | Unreadable]:
     by_id = {name: index for name, index in zip(names, kept, strict=True) if name}
     wanted = {index: maybe(obj(obj(document[index]).get("request")).get("previous_response_id")) for index in kept}
     before = {index: by_id[name] for index, name in wanted.items() if name in by_id and by_id[name] != index}
-    ends = [index for index in kept if index not in before.values()]
+    ends = [index for index in kept if index not in before.values()] or kept[-1:]  # a ring has no end
     for end in ends:
         chain = [end]
         while chain[0] in before and before[chain[0]] not in chain:
