@@ -8,7 +8,8 @@ that `jsontext` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -63,9 +64,17 @@ def find_object(array: Any, name: str, wanted: str, names: Iterable[str], limits
     text = _write(wanted)
     for element in map(bytes, elements):
         if text in element:
-            members = split(element)
-            if members is None:
+            try:
+                found = getattr(_reader_of(name)(element), name)
+            except (ValueError, RecursionError):
                 return UNSURE
-            if bytes(members.get(name, b"")) == text:
-                return parse_members(members, names, limits)
+            if found == wanted:
+                members = split(element)
+                return UNSURE if members is None else parse_members(members, names, limits)
     return None
+
+
+@cache
+def _reader_of(name: str) -> Callable[[bytes], Any]:
+    """A reader of one member of an object, which passes over the rest."""
+    return msgspec.json.Decoder(msgspec.defstruct("Member", [(name, Any, None)])).decode

@@ -178,19 +178,21 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
 def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any]) -> None:
     """Add one chat message of Inspect's."""
     at = draft.record.point(message, path)
-    refers = _REFERENCE in orjson.dumps(message)
-    resolved = _resolve(message, attachments) if refers else message
-    if refers and _REFERENCE in orjson.dumps(resolved):
-        draft.warn("attachment_missing", "a text that the log keeps beside its messages is not there", at.path)
+    resolved = resolve_attachments(message, attachments)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
     if role is None:
         draft.warn("unknown_role", f"a message with the unknown role '{raw_role[:40]}' was read as an event")
         role = "event"
+    pieces = message_pieces(resolved, draft)
+    for piece in pieces:
+        if "attachment://" in piece.text and _REFERENCE in orjson.dumps(resolved):
+            draft.warn("attachment_missing", "a text that the log keeps beside its messages is not there", at.path)
+            break
     origin = _SOURCES[role].get(string(resolved.get("source"))) if role in _SOURCES else None
     draft.say(
         role,
-        message_pieces(resolved, draft),
+        pieces,
         at=at,
         origin=origin,
         native_id=maybe(message.get("id")),
