@@ -133,6 +133,39 @@ def observation(kind: str, **fields: Any) -> dict[str, Any]:
     return {"id": f"{kind}{len(str(fields))}", "traceId": "t", "type": kind, **fields}
 
 
+def test_agents_with_instructions_of_their_own_stay_apart(tmp_path: Path) -> None:
+    """Two agents of a trace that are asked the same are not one; one whose prompt changes as it goes on is."""
+
+    def call(number: int, words: str, *sent: dict[str, Any]) -> dict[str, Any]:
+        reply = {"role": "assistant", "content": words}
+        return {
+            **observation("GENERATION", input=list(sent), output=reply),
+            "startTime": str(number),
+            "id": str(number),
+        }
+
+    asked = {"role": "user", "content": "Bake."}
+    plan, code = {"role": "system", "content": "You plan."}, {"role": "system", "content": "You bake."}
+    late, planned = {"role": "system", "content": "You plan. It is late."}, {"role": "assistant", "content": "Knead."}
+    calls = [call(1, "Knead.", plan, asked), call(2, "Baked.", code, asked), call(3, "Done.", late, asked, planned)]
+    first, second = read_value(tmp_path, {"trace": {"id": "t"}, "observations": calls})
+    assert [part.text for m, part in first.parts() if m.by_target] == ["Knead.", "Done."]
+    assert [part.text for _, part in second.parts()] == ["You bake.", "Bake.", "Baked."]
+
+
+def test_a_traced_system_prompt_is_read_in_every_form(tmp_path: Path) -> None:
+    """Blocks of the Messages API and contents of Gemini stand beside the messages as plain words do."""
+    asked = {"messages": [{"role": "user", "content": "Bake."}], "tools": [{"name": "oven", "description": "an oven"}]}
+    for key, system in (
+        ("system", [{"type": "text", "text": "You bake."}]),
+        ("systemInstruction", {"parts": [{"text": "You bake."}]}),
+    ):
+        call = observation("GENERATION", input={key: system, **asked}, output="Baked.")
+        (transcript,) = read_value(tmp_path, {"trace": {}, "observations": [call]})
+        assert script(transcript)[0] == "system system harness: text 'You bake.'"
+        assert [tool.name for tool in transcript.tools] == ["oven"]
+
+
 def test_a_role_that_names_a_tool_is_the_tools(tmp_path: Path) -> None:
     """Some tracers put the tool's name where the role stands; what a tool gave back is nobody's request."""
     made = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
