@@ -33,7 +33,7 @@ __all__ = ["content_pieces", "result_status", "sort_facts", "split_results", "te
 
 _DENIED: Final = re.compile(
     r"(?:user|operator|reviewer) (?:doesn't want to|declined|rejected|denied|did not (?:allow|approve))|"
-    r"permission (?:to use .{1,60} )?(?:has been |was )?denied|tool call was (?:rejected|denied)",
+    r"rejected by (?:the )?user\b|permission (?:to use .{1,60} )?(?:has been |was )?denied|tool call was (?:rejected|denied)",
     re.IGNORECASE,
 )
 _USUAL: Final = 60  # characters of a name

@@ -143,12 +143,10 @@ def _from_object(value: dict[str, Any], role: Role, at: Place, draft: Draft, dep
     if objs(value.get("candidates")):
         return messages_of(objs(value["candidates"])[0].get("content"), "assistant", at, draft, depth + 1)
     found: list[Said] = []
-    for key in ("instructions", "system", "system_instruction"):
-        if string(value.get(key)):
-            found.append(Said("system", [text(value[key])], at))
-    config = obj(value.get("config"))
-    if string(config.get("system_instruction")):
-        found.append(Said("system", [text(config["system_instruction"])], at))
+    for holder in (value, obj(value.get("config"))):
+        for key in ("instructions", "system", "system_instruction", "systemInstruction"):
+            if pieces := _instructions(holder.get(key), draft):
+                found.append(Said("system", pieces, at))
     if "contents" in value:
         return found + messages_of(value["contents"], "user", at, draft, depth + 1)
     if isinstance(value.get("parts"), list):
@@ -160,6 +158,15 @@ def _from_object(value: dict[str, Any], role: Role, at: Place, draft: Draft, dep
         return found
     draft.warn("unknown_shape", "a message of no known shape, kept as JSON")
     return [Said(role, [text(compact(value))], at)]
+
+
+def _instructions(given: Any, draft: Draft) -> list[Piece]:
+    """A system prompt: words, blocks, or a content of parts."""
+    if isinstance(given, dict) and "parts" in given:
+        return parts_pieces(given["parts"], draft)
+    if isinstance(given, str):
+        return [text(given)] if given else []
+    return content_pieces(given, draft) if objs(given) else []
 
 
 def _message(value: dict[str, Any], role: Role, at: Place, draft: Draft) -> list[Said]:

@@ -6,6 +6,7 @@ answers by `call_id`; the item's own `id` is another thing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,6 +35,12 @@ _OUTPUT_TYPES: Final = frozenset(
      "tool_call_output_item", "shell_call_output", "apply_patch_call_output", "tool_search_output",
      "mcp_approval_response")
 )  # fmt: skip
+# The head that Codex puts before what a command printed, and what it says in place of that when the user refused.
+_EXIT: Final = re.compile(
+    r"(?:Chunk ID: \w{1,40}\n)?(?:Exit code: (-?\d{1,9})\nWall time: |"
+    r"Wall time: [^\n]{1,40}\nProcess exited with code (-?\d{1,9})\n|"
+    r"[^\n]{0,80}(?:command|patch)[^\n]{0,40} rejected by (?:the )?user\b)"
+)
 _WRAPPING: Final = frozenset(("output", "metadata", "exitCode", "exit_code"))
 _SKIPPED: Final = frozenset(("ghost_snapshot", "item_reference", "mcp_list_tools", "other"))
 ITEM_TYPES: Final = frozenset(
@@ -106,6 +113,8 @@ def _output(item: dict[str, Any], draft: Draft) -> list[Piece]:
     output = item.get("output", item.get("result", item.get("content")))
     failed: bool | None = None
     decoded = decoded_json(output) if isinstance(output, str) else output
+    if isinstance(output, str) and (told := _EXIT.match(output)):
+        failed = (told[1] or told[2] or "refused") != "0"
     if isinstance(output, dict) and output.get("type") == "computer_screenshot":
         return [
             _result(item, "", None),

@@ -52,6 +52,7 @@ class Thread:
     said: list[Said] = field(default_factory=list)
     keys: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     calls: set[str] = field(default_factory=set)
+    instructions: set[tuple[Any, ...]] = field(default_factory=set)  # keys of its system messages
     agents: dict[str, None] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
     tools: Any = None
@@ -62,6 +63,8 @@ class Thread:
         """Append one message."""
         self.said.append(said)
         self.keys[said.key] += 1
+        if said.role == "system":
+            self.instructions.add(said.key)
         self.calls.update(p.native_id for p in said.pieces if p.kind == "tool_call" and p.native_id)
 
 
@@ -154,11 +157,17 @@ def _continues(found: _Found, sent: list[Said], span: Span) -> Thread | None:
     """The conversation that a call goes on with: the one that shares most messages, or holds the calls it answers."""
     best, most = None, 0
     own = found.by_trace.get(span.trace, [])
+    instructed = {one.key for one in sent if one.role == "system"}
     for thread in own:
+        mine = thread.instructions
+        other = bool(mine and instructed) and not mine & instructed  # an agent with instructions of its own
         shared = sum(1 for one in sent if one.role != "system" and thread.keys[one.key])
         answers = sum(
             1 for one in sent for piece in one.pieces if piece.kind == "tool_result" and piece.native_id in thread.calls
         )
+        spoken = any(thread.keys[one.key] for one in sent if one.role in ("assistant", "tool"))
+        if other and not spoken and not answers:
+            continue
         if shared + answers >= most and shared + answers > 0:
             best, most = thread, shared + answers
     if best is None and not [one for one in sent if one.role != "system"] and own:

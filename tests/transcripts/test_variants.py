@@ -157,6 +157,57 @@ def observation(kind: str, **fields: Any) -> dict[str, Any]:
     return {"id": f"{kind}{len(str(fields))}", "traceId": "t", "type": kind, **fields}
 
 
+def test_agents_with_instructions_of_their_own_stay_apart(tmp_path: Path) -> None:
+    """Two agents of a trace that are asked the same are not one; one whose prompt changes as it goes on is."""
+
+    def call(number: int, words: str, *sent: dict[str, Any]) -> dict[str, Any]:
+        reply = {"role": "assistant", "content": words}
+        return {
+            **observation("GENERATION", input=list(sent), output=reply),
+            "startTime": str(number),
+            "id": str(number),
+        }
+
+    asked = {"role": "user", "content": "Bake."}
+    plan, code = {"role": "system", "content": "You plan."}, {"role": "system", "content": "You bake."}
+    late, planned = {"role": "system", "content": "You plan. It is late."}, {"role": "assistant", "content": "Knead."}
+    calls = [call(1, "Knead.", plan, asked), call(2, "Baked.", code, asked), call(3, "Done.", late, asked, planned)]
+    first, second = read_value(tmp_path, {"trace": {"id": "t"}, "observations": calls})
+    assert [part.text for m, part in first.parts() if m.by_target] == ["Knead.", "Done."]
+    assert [part.text for _, part in second.parts()] == ["You bake.", "Bake.", "Baked."]
+
+
+def test_a_traced_system_prompt_is_read_in_every_form(tmp_path: Path) -> None:
+    """Blocks of the Messages API and contents of Gemini stand beside the messages as plain words do."""
+    asked = {"messages": [{"role": "user", "content": "Bake."}], "tools": [{"name": "oven", "description": "an oven"}]}
+    for key, system in (
+        ("system", [{"type": "text", "text": "You bake."}]),
+        ("systemInstruction", {"parts": [{"text": "You bake."}]}),
+    ):
+        call = observation("GENERATION", input={key: system, **asked}, output="Baked.")
+        (transcript,) = read_value(tmp_path, {"trace": {}, "observations": [call]})
+        assert script(transcript)[0] == "system system harness: text 'You bake.'"
+        assert [tool.name for tool in transcript.tools] == ["oven"]
+
+
+def test_a_call_of_the_ai_sdk_and_the_call_inside_it_count_once(tmp_path: Path) -> None:
+    """A capture may lose who called whom, and give each a trace; two runs one after the other stay two."""
+
+    def span(name: str, number: int, start: int, end: int) -> dict[str, Any]:
+        about = {
+            "ai.operationId": name,
+            "ai.prompt.messages": '[{"role": "user", "content": "Bake."}]',
+            "ai.response.text": "Baked.",
+        }
+        context = {"traceId": f"t{number}", "spanId": f"s{number}"}
+        return {"name": name, "spanContext": context, "startTime": [start, 0], "endTime": [end, 0], "attributes": about}
+
+    first = [span("ai.generateText.doGenerate", 1, 11, 12), span("ai.generateText", 2, 10, 13)]
+    second = [span("ai.generateText.doGenerate", 3, 21, 22), span("ai.generateText", 4, 20, 23)]
+    expected = ["user user unknown: text 'Bake.'", "assistant target unknown: text 'Baked.'"]
+    assert [script(t) for t in read_value(tmp_path, [*first, *second])] == [expected, expected]
+
+
 def test_a_role_that_names_a_tool_is_the_tools(tmp_path: Path) -> None:
     """Some tracers put the tool's name where the role stands; what a tool gave back is nobody's request."""
     made = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
@@ -314,6 +365,25 @@ def test_what_the_target_does_after_a_compaction_is_its_own(tmp_path: Path) -> N
     ]
 
 
+def test_what_codex_says_before_an_output_tells_what_came_of_the_call(tmp_path: Path) -> None:
+    """An exit code in the head of a text, in both of its layouts, and a refusal in place of an output."""
+    outputs = {
+        "Exit code: 0\nWall time: 0.1 seconds\nOutput:\nfine": "ok",
+        "Exit code: 2\nWall time: 0.1 seconds\nOutput:\nno": "error",
+        "Chunk ID: ab1\nWall time: 0.1 seconds\nProcess exited with code 1\nOutput:\nno": "error",
+        "exec command rejected by user": "denied",
+        "The recipe says: Exit code: 1": "unknown",
+    }
+    given = [rollout("session_meta", id="s")]
+    for number, output in enumerate(outputs):
+        given.append(rollout("response_item", type="function_call", name="sh", call_id=str(number), arguments="{}"))
+        given.append(rollout("response_item", type="function_call_output", call_id=str(number), output=output))
+    (transcript,) = read_value(tmp_path, given, lines=True)
+    results = [part for _, part in transcript.parts() if part.kind == "tool_result"]
+    assert [part.text for part in results] == list(outputs)
+    assert [part.status for part in results] == list(outputs.values())
+
+
 def test_an_error_in_a_stream_of_codex_is_nobodys_call(tmp_path: Path) -> None:
     """It is what the harness says."""
     given = [
@@ -396,6 +466,38 @@ def test_openhands_keeps_what_its_newer_events_hold(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_reasoning_in_a_repeated_model_response_is_read_once(tmp_path: Path) -> None:
+    """OpenHands V0 keeps it in the response beside each action; two calls of one response share it."""
+    response = {"id": "r", "choices": [{"message": {"role": "assistant", "reasoning_content": "I will hide it."}}]}
+    about = {"timestamp": "2026-01-01T00:00:00", "source": "agent", "action": "run"}
+    given = [
+        {
+            "id": n,
+            **about,
+            "args": {"command": f"ls {n}"},
+            "tool_call_metadata": {"function_name": "sh", "model_response": response},
+        }
+        for n in (1, 2)
+    ]
+    assert one(tmp_path, given) == [
+        "assistant target sampled: reasoning(full) 'I will hide it.'; tool_call(sh,unknown) 'command: ls 1'",
+        "assistant target sampled: tool_call(sh,unknown) 'command: ls 2'",
+    ]
+
+
+def test_a_return_code_beside_a_tools_message_says_what_came_of_the_call(tmp_path: Path) -> None:
+    """Newer mini-swe-agent calls a tool and keeps the code beside its output."""
+    call = {"id": "c", "type": "function", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}
+    messages = [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "none", "extra": {"returncode": 2}},
+    ]
+    assert one(tmp_path, {"trajectory_format": "mini-swe-agent-1.1", "info": {}, "messages": messages}) == [
+        "assistant target sampled: tool_call(bash,error) 'command: ls'",
+        "tool tool tool: tool_result(error,m1.1,id) 'none'",
+    ]
+
+
 # --- provider and framework messages ---------------------------------------------------------------------------------
 
 
@@ -410,6 +512,16 @@ def test_gemini_instructions_are_read_in_every_spelling(tmp_path: Path) -> None:
     ):
         lines = one(tmp_path, {"contents": contents, **about})
         assert lines == ["system system harness: text 'You bake.'", "user user unknown: text 'Bake.'"]
+
+
+def test_a_gemini_prompt_that_is_no_list_is_read(tmp_path: Path) -> None:
+    """The SDKs take plain words, one content, or a list of words."""
+    reply = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Baked."}]}}]}
+    for contents in ("Bake.", {"role": "user", "parts": [{"text": "Bake."}]}, ["Bake."]):
+        assert one(tmp_path, [{"request": {"contents": contents}, "response": reply}]) == [
+            "user user unknown: text 'Bake.'",
+            "assistant target unknown: text 'Baked.'",
+        ]
 
 
 def test_a_streamed_gemini_reply_is_one_message_of_the_target(tmp_path: Path) -> None:
@@ -669,6 +781,19 @@ def test_what_a_providers_tool_gave_is_found_in_the_earlier_reply(tmp_path: Path
     assert one(tmp_path, [first, second])[1] == (
         "assistant target sampled: tool_call(look,ok) ''; tool_result(look,ok,m2.1,id) 'cold'"
     )
+
+
+def test_a_mail_inside_a_mail_keeps_who_wrote_it(tmp_path: Path) -> None:
+    """A forwarded mail has a sender and a subject of its own."""
+    path = tmp_path / "mail.dat"
+    path.write_text(
+        "From: Ida <ida@brindle.test>\nTo: otto@brindle.test\nSubject: See below\nDate: Mon, 1 Dec 2025 09:00:00 +0000\n"
+        "MIME-Version: 1.0\nContent-Type: message/rfc822\n\n"
+        "From: Eve <eve@rival.test>\nTo: ida@brindle.test\nSubject: The ledger\n\nBurn it.\n"
+    )
+    (transcript,) = transcripts_in(path)
+    words = [part.text for _, part in transcript.parts()]
+    assert words[1:] == ["From: Eve <eve@rival.test>\nTo: ida@brindle.test\nSubject: The ledger", "Burn it.\n"]
 
 
 # --- evaluation logs -------------------------------------------------------------------------------------------------

@@ -103,10 +103,14 @@ def _decoded(raw: bytes, charset: str | None) -> str:
 
 def _pieces(mail: email.message.Message) -> list[Piece]:
     """Plain text as it is; HTML only where a part has no plain text beside it; the rest as attachments."""
-    parts = [part for part in mail.walk() if not part.is_multipart()]
-    plain = any(part.get_content_type() == "text/plain" for part in parts)
+    parts = list(mail.walk())
+    plain = any(part.get_content_type() == "text/plain" for part in parts if not part.is_multipart())
     pieces: list[Piece] = []
     for part in parts:
+        if part is not mail and (inner := _head(part)):  # a mail inside the mail: who wrote it to whom
+            pieces.append(text(inner))
+        if part.is_multipart():
+            continue
         payload = part.get_payload(decode=True)
         raw = payload if isinstance(payload, bytes) else b""
         kind = part.get_content_type()

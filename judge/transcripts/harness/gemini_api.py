@@ -101,7 +101,15 @@ def transcribe(record: Record) -> Transcript:
             pieces = parts_pieces([parts] if isinstance(parts, dict) else parts, draft)
             draft.say("system", pieces, at=record.point(given, f"{above}/{key}"))
             break
-    for index, content in enumerate(seq(body.get("contents"))):
+    given = body.get("contents")
+    if isinstance(given, str | dict) and given:  # the SDKs take one content, or its words, for a list of one
+        lone = {"role": "user", "parts": [{"text": given}]} if isinstance(given, str) else given
+        add_content(draft, lone, record.point(given, f"{prefix}/contents"))
+    for index, content in enumerate(seq(given)):
+        if isinstance(content, str):
+            at_words = record.point(content, f"{prefix}/contents/{index}")
+            draft.say("user", [text(content)], at=at_words)
+            continue
         at: Any = record.point(content, f"{prefix}/contents/{index}")
         thoughts, place = _thoughts_earlier(record, index, obj(content))
         parts = seq(obj(content).get("parts"))

@@ -11,7 +11,7 @@ from typing import Final
 
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.model import Transcript, Warn
-from judge.transcripts.parts import maybe, obj, objs, string
+from judge.transcripts.parts import decoded_json, maybe, obj, objs, string
 from judge.transcripts.source import Opened, Record, Unreadable, elements
 from judge.transcripts.traces import Span, transcribe_thread, transcripts_of
 
@@ -52,6 +52,8 @@ def _spans(record: Record) -> list[Span]:
         kind = string(seen.get("type")).upper()
         path = f"/observations/{index}"
         lost = seen.get("input") in _LOST
+        given = seen.get("input")
+        sent = obj(decoded_json(given) if isinstance(given, str) else given)
         spans.append(
             Span(
                 id=maybe(seen.get("id")) or str(index),
@@ -67,6 +69,7 @@ def _spans(record: Record) -> list[Span]:
                 args=seen.get("input") if kind == "TOOL" else None,
                 failed=True if seen.get("level") == "ERROR" else None,
                 model=string(seen.get("model")),
+                tools=sent.get("tools"),
             )
         )
     return spans

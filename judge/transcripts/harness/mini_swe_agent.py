@@ -52,7 +52,11 @@ def transcribe(record: Record) -> Transcript:
             draft.say("tool", [result(words, status=status)], at=at)  # type: ignore[arg-type]
             expects = False
         elif role == "tool":
-            draft.say("tool", message_pieces(message, draft), at=at)
+            pieces = message_pieces(message, draft)
+            code = obj(message.get("extra")).get("returncode")
+            if type(code) is int:
+                pieces[0].status = "ok" if code == 0 else "error"
+            draft.say("tool", pieces, at=at)
         else:
             draft.say(role, content_pieces(message.get("content"), draft), at=at)
     info = obj(run.get("info"))

@@ -1,7 +1,8 @@
 """OpenHands event logs: V0 (a list of events with action or observation) and the V1 SDK (events with a `kind`).
 
-An observation answers the action that it names as its cause. The full model response that V0 repeats in every action is
-not read; the system prompt is an event. Bookkeeping (state changes, recalls, null observations) is counted, not read.
+An observation answers the action that it names as its cause. Of the full model response that V0 repeats in every action
+only the reasoning is read, once; the system prompt is an event. Bookkeeping (state changes, recalls, null observations) is
+counted, not read.
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ def transcribe(record: Record) -> Transcript:
     version = "V1" if events and string(events[0][0].get("kind")) else "V0"
     draft = Draft(record, NAME, version)
     passed: Counter[str] = Counter()
+    thought: set[str] = set()  # model responses whose reasoning has been read
     for event, at in events:
-        _add_v1(draft, event, at, passed) if version == "V1" else _add_v0(draft, event, at, passed)
+        _add_v1(draft, event, at, passed) if version == "V1" else _add_v0(draft, event, at, passed, thought)
     draft.run["events_passed_over"] = dict(passed)
     return draft.finish()
 
 
-def _add_v0(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]) -> None:
+def _add_v0(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str], thought: set[str]) -> None:
     action, observation = string(event.get("action")), string(event.get("observation"))
     args, source = obj(event.get("args")), string(event.get("source"))
     facts: dict[str, Any] = {"at": at, "timestamp": maybe(event.get("timestamp")), "native_id": maybe(event.get("id"))}
@@ -81,10 +83,23 @@ def _add_v0(draft: Draft, event: dict[str, Any], at: Place, passed: Counter[str]
     elif action == "message" and source == "user":
         draft.say("user", [text(string(args.get("content")) or string(event.get("message")))], **facts)
     elif source == "agent":
-        draft.say("assistant", _action_v0(event, action, args), origin="sampled", **facts)
+        pieces = [*_reasoning_v0(event, thought), *_action_v0(event, action, args)]
+        draft.say("assistant", pieces, origin="sampled", **facts)
     else:
         name = f"{source} {action}"
         draft.say("event", [text(string(event.get("message")) or name)], origin="harness", **facts)
+
+
+def _reasoning_v0(event: dict[str, Any], thought: set[str]) -> list[Piece]:
+    """The private reasoning of the response that an action was taken from; parallel calls share one response."""
+    response = obj(obj(event.get("tool_call_metadata")).get("model_response")) or obj(event.get("llm_response"))
+    name = string(response.get("id"))
+    message = obj(obj((seq(response.get("choices")) or [None])[0]).get("message"))
+    words = string(message.get("reasoning_content"))
+    if not words or name in thought:
+        return []
+    thought.add(name)
+    return [reasoning(words)]
 
 
 def _action_v0(event: dict[str, Any], action: str, args: dict[str, Any]) -> list[Piece]:
