@@ -190,24 +190,6 @@ def test_a_traced_system_prompt_is_read_in_every_form(tmp_path: Path) -> None:
         assert [tool.name for tool in transcript.tools] == ["oven"]
 
 
-def test_a_call_of_the_ai_sdk_and_the_call_inside_it_count_once(tmp_path: Path) -> None:
-    """A capture may lose who called whom, and give each a trace; two runs one after the other stay two."""
-
-    def span(name: str, number: int, start: int, end: int) -> dict[str, Any]:
-        about = {
-            "ai.operationId": name,
-            "ai.prompt.messages": '[{"role": "user", "content": "Bake."}]',
-            "ai.response.text": "Baked.",
-        }
-        context = {"traceId": f"t{number}", "spanId": f"s{number}"}
-        return {"name": name, "spanContext": context, "startTime": [start, 0], "endTime": [end, 0], "attributes": about}
-
-    first = [span("ai.generateText.doGenerate", 1, 11, 12), span("ai.generateText", 2, 10, 13)]
-    second = [span("ai.generateText.doGenerate", 3, 21, 22), span("ai.generateText", 4, 20, 23)]
-    expected = ["user user unknown: text 'Bake.'", "assistant target unknown: text 'Baked.'"]
-    assert [script(t) for t in read_value(tmp_path, [*first, *second])] == [expected, expected]
-
-
 def test_a_role_that_names_a_tool_is_the_tools(tmp_path: Path) -> None:
     """Some tracers put the tool's name where the role stands; what a tool gave back is nobody's request."""
     made = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
