@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from judge.transcripts import Transcript
+from judge.transcripts import Transcript, Unreadable, iter_transcripts
 from transcript_checks import check_transcript, script, transcripts_in
 
 
@@ -822,6 +822,52 @@ def test_an_older_audit_in_a_log_is_the_targets_as_its_json_is(tmp_path: Path) -
         "target_messages": [again, moved],
     }
     assert one(tmp_path, same) == expected
+
+
+def test_a_sample_that_is_stored_in_chunks_is_one_transcript(tmp_path: Path) -> None:
+    """The shell refers to messages by number, messages to long texts by number; pointers lead into the chunks."""
+    said = [
+        {"id": "u", "role": "user", "content": "Bake."},
+        {"id": "x", "role": "user", "content": "Only in an event."},
+        {"id": "a", "role": "assistant", "source": "generate", "content": "attachment://1"},
+    ]
+    event = {"event": "model", "tools": [{"name": "oven", "description": "an oven"}]}
+    members = {
+        "sample.json": {
+            "id": 1,
+            "epoch": 1,
+            "input": "Bake.",
+            "message_refs": [[0, 1], [2, 3]],
+            "scores": {"m": {"value": 1}},
+        },
+        "messages/0.json": said[:2],
+        "messages/2.json": said[2:],
+        "attachments/0.json": ["other", "Baked, at length."],
+        "events/0.json": [event],
+        "events/stats.json": {},
+        "skeleton.json": {},
+    }
+
+    def write(names: list[str]) -> Path:
+        path = tmp_path / "chunked.eval"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("header.json", json.dumps({"eval": {"task": "bake", "model": "none"}}))
+            for name in names:
+                archive.writestr(f"samples/1_epoch_1/{name}", json.dumps(members[name]))
+        return path
+
+    path = write(list(members))
+    (transcript,) = transcripts_in(path)
+    assert script(transcript) == [
+        "user user unknown: text 'Bake.'",
+        "assistant target sampled: text 'Baked, at length.'",
+    ]
+    assert [tool.name for tool in transcript.tools] == ["oven"]
+    assert "scores" in transcript.withheld
+    check_transcript(transcript, path, pointers=100)
+    (cut,) = iter_transcripts([write(["sample.json", "messages/0.json"])])
+    assert isinstance(cut, Unreadable)
+    assert "in no chunk" in cut.reason
 
 
 def test_a_text_that_a_log_lost_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Inspect logs: `.eval` archives (deflated or zstd, whole, crashed or cut) and `.json` logs, one transcript per sample.
+"""Inspect logs: `.eval` archives (deflated, zstd, in chunks, crashed or cut) and `.json` logs, one transcript per sample.
 
 Reads `sample.messages`; where a crashed sample has none, the last model call's input and output. Scores, targets and
 metadata are withheld. A log of the header only has no transcripts, which is said and is no error. Says nothing about
@@ -31,6 +31,7 @@ _SOURCES: Final[dict[Role, dict[str, Origin]]] = {
     "user": {"generate": "simulated", "operator": "human"},
 }
 _ERRORS: Final[dict[str, CallStatus]] = {"timeout": "timeout", "approval": "denied", "permission": "denied"}
+_SHELL: Final = "/sample.json"  # of a sample that is stored in chunks
 _REFERENCE: Final = b'"attachment://'
 _WITHHELD: Final = ("target", "scores", "score", "metadata", "choices", "store", "files")
 _FACTS: Final = ("id", "uuid", "epoch", "model_usage", "limit", "error")
@@ -51,7 +52,61 @@ def sniff(probe: Probe) -> Match | None:
 
 
 def _samples(names: list[str]) -> list[str]:
-    return [name for name in names if name.startswith("samples/") and name.endswith(".json")]
+    """The members that are a sample each; of one that is stored in chunks, the shell."""
+    inside = tuple(name.removesuffix(_SHELL[1:]) for name in names if _is_shell(name))
+    return [
+        name
+        for name in names
+        if name.startswith("samples/") and name.endswith(".json") and (_is_shell(name) or not name.startswith(inside))
+    ]
+
+
+def _is_shell(name: str) -> bool:
+    return name.startswith("samples/") and name.endswith(_SHELL)
+
+
+def _open_chunks(opened: Opened, shell: str) -> tuple[dict[str, Any], bytes, list[tuple[str, str]]]:
+    """A sample that is stored in chunks, the bytes that its id is taken from, and where each of its messages stands.
+
+    Of its events only the first chunk is read, for the tools that were offered.
+
+    Raises:
+        InputError: for a chunk that cannot be read, or a message that is in none.
+    """
+    folder, limits = shell.removesuffix(_SHELL[1:]), opened.limits
+    raw = opened.archive.read(shell)
+    sample = obj(parse(raw, Place(f"{opened.uri}#{shell}"), limits)[0])
+    pool: list[tuple[Any, tuple[str, str]]] = []
+    stored: dict[str, Any] = {}
+    for sequence in ("messages", "attachments"):
+        inside = [name for name in opened.archive.names if name.startswith(f"{folder}{sequence}/")]
+        numbers = [name.removeprefix(f"{folder}{sequence}/").removesuffix(".json") for name in inside]
+        for start in sorted(int(number) for number in numbers if number.isdecimal() and len(number) < 19):
+            member = f"{folder}{sequence}/{start}.json"
+            chunk = opened.archive.read(member)
+            raw += chunk
+            values = seq(parse(chunk, Place(f"{opened.uri}#{member}"), limits)[0])
+            if sequence == "messages":
+                if start != len(pool):
+                    raise InputError(
+                        f"{quoted(opened.uri, 400)}, member {quoted(member)}: the chunk before it is missing."
+                    )
+                pool += [(value, (member, f"/{index}")) for index, value in enumerate(values)]
+            else:
+                stored |= {str(start + index): value for index, value in enumerate(values)}
+    refs = sample.get("message_refs")
+    wanted = [
+        ref[1] - 1 if isinstance(ref, list) and len(ref) == 2 and type(ref[1]) is int else ref for ref in seq(refs)
+    ]
+    if any(type(ref) is int and ref >= len(pool) for ref in wanted):
+        where = f"{quoted(opened.uri, 400)}, member {quoted(shell)}"
+        raise InputError(f"{where}: it refers to messages that are in no chunk; the log was cut off or is damaged.")
+    told = pool_numbers(refs, len(pool))
+    sample |= {"messages": [pool[number][0] for number in told], "attachments": stored}
+    events = f"{folder}events/0.json"
+    if events in opened.archive:
+        sample["events"] = parse(opened.archive.read(events), Place(f"{opened.uri}#{events}"), limits)[0]
+    return sample, raw, [pool[number][1] for number in told]
 
 
 def open_sample(raw: bytes, place: Place, limits: Limits) -> tuple[Any, tuple[Warn, ...]]:
@@ -93,13 +148,18 @@ def records(opened: Opened, opening: _Opening = open_sample) -> Iterator[Record 
     missing = (Warn(code="no_header", detail="the run crashed or was cut: no header.json"),)
     warnings = (notes if archive.truncated else ()) + (() if "header.json" in archive else missing)
     for name in _samples(archive.names):
+        context: dict[str, Any] = {"log": log}
         try:
+            if _is_shell(name):
+                value, raw, context["places"] = _open_chunks(opened, name)
+                yield Record(opened, value, raw, member=name, warnings=warnings, context=context)
+                continue
             raw = archive.read(name)
             value, found = opening(raw, Place(f"{opened.uri}#{name}"), opened.limits)
         except InputError as error:
             yield Unreadable(f"{opened.uri}#{name}", str(error))
             continue
-        yield Record(opened, value, raw, member=name, warnings=warnings + found, context={"log": log})
+        yield Record(opened, value, raw, member=name, warnings=warnings + found, context=context)
     if broken:
         yield Unreadable(f"{opened.uri}#header", broken)
     if not _samples(archive.names) and not broken:
@@ -145,7 +205,13 @@ def transcribe(record: Record) -> Transcript:
     add_facts(draft, sample, log)
     attachments = obj(sample.get("attachments")) or obj(obj(sample.get("transcript")).get("content"))
     messages = seq(sample.get("messages"))
-    if messages:
+    if messages and "places" in record.context:
+        shell = record.member
+        for message, (member, path) in zip(messages, record.context["places"], strict=True):
+            record.member = member
+            add_message(draft, obj(message), path, attachments)
+        record.member = shell
+    elif messages:
         for index, message in enumerate(messages):
             add_message(draft, obj(message), f"/messages/{index}", attachments)
     else:

@@ -145,14 +145,23 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
     final = [(obj(given), f"{path}/{index}") for index, given in enumerate(messages)]
     said: list[Shown] = [(*one, None) for one in final]
     if any(event.get("event") == "branch" for event in objs(sample.get("events"))):
-        branched = _with_branches(sample, final)
+        branched = None if "places" in record.context else _with_branches(sample, final)
         if branched is None:
             draft.warn("branches_not_read", "the auditor rolled back; only the target's last branch was read")
         said = branched or said
     for given, place, branch in said:
         message = inspect.resolve_attachments(given, attachments)
-        _add(draft, message, record.point(resolve(sample, place), place), branch=branch)
+        _add(draft, message, _point(record, sample, place), branch=branch)
     return draft.finish()
+
+
+def _point(record: Record, sample: dict[str, Any], place: str) -> Pointer:
+    """The pointer to a message of a sample, which stands in a chunk of its own where the log is stored in chunks."""
+    value, chunks = resolve(sample, place), record.context.get("places")
+    if not chunks or not place.startswith("/messages/"):
+        return record.point(value, place)
+    member, path = chunks[int(place.removeprefix("/messages/"))]
+    return Record(record.opened, None, member=member).point(value, path)
 
 
 def _is_target_store(name: str) -> bool:
