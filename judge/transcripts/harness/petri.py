@@ -155,7 +155,7 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
     return draft.finish()
 
 
-def _point(record: Record, sample: dict[str, Any], place: str) -> Pointer:
+def _point(record: Record, sample: dict[str, Any], place: str) -> Place:
     """The pointer to a message of a sample, which stands in a chunk of its own where the log is stored in chunks."""
     value, chunks = resolve(sample, place), record.context.get("places")
     if not chunks or not place.startswith("/messages/"):
