@@ -25,6 +25,8 @@ class Nursery:
 
     def start(self, argv: list[str], stdout: Path, stderr: Path) -> int:
         """Start `judge` with these arguments; its pid."""
+        for path in (stdout, stderr):  # a child that is killed at once has not emptied what an earlier one wrote
+            path.write_bytes(b"")
         return int(self._ask({"argv": argv, "stdout": str(stdout), "stderr": str(stderr)}))
 
     def wait(self, pid: int) -> int:
