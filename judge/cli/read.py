@@ -101,8 +101,8 @@ def _look(sources: list[Path], limits: list[str] | None, *, draft: bool, json: b
     from judge.cli.common import parse_limits
     from judge.errors import InputError
     from judge.text import one_line, quoted, visible
-    from judge.transcripts.detect import RefusedError
     from judge.transcripts.reading import detect
+    from judge.transcripts.source import RefusedError
     from judge.transcripts.suggesting import suggest
 
     unknown = False

@@ -13,7 +13,7 @@ from typing import Any, Final
 from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.limits import Limits
-from judge.transcripts.source import Container, Opened
+from judge.transcripts.source import Container, Opened, RefusedError
 
 _MARGIN: Final = 0.05  # two candidates closer than this are equally likely
 _FLOOR: Final = 0.2
@@ -139,7 +139,3 @@ def decide(candidates: list[Candidate], uri: str) -> Detection:
             f"Say which: --format {best.name} or --format {second.name}."
         )
     return Detection(best.name, best.version, best.confidence, second)
-
-
-class RefusedError(InputError):
-    """A file that is known, and known not to be a transcript."""

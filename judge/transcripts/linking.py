@@ -76,13 +76,14 @@ class Linker:
             found.piece.status = piece.status or "unknown"
 
     def _same_id(self, piece: Piece) -> _Call | None:
-        """The call with the result's id: ids repeat, so the first open one of the latest batch that has any."""
+        """The call with the result's id: ids repeat, so an open one of the latest batch that has any, of the same tool."""
         matching = self._by_id.get(piece.native_id or "", [])
         if len(matching) == 1:
             return matching[0]
         recent = [one for one in matching[-_LOOK_BACK:] if not one.answered]
         if recent:
-            return next(one for one in recent if one.batch == recent[-1].batch)
+            batch = [one for one in recent if one.batch == recent[-1].batch]
+            return next((one for one in batch if piece.tool and one.piece.tool == piece.tool), batch[0])
         return matching[-1] if matching else None
 
     def _next_open(self, piece: Piece) -> tuple[_Call | None, str]:

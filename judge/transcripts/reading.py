@@ -14,14 +14,14 @@ from pathlib import Path
 from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.building import Uncollected
-from judge.transcripts.detect import Candidate, Detection, Probe, RefusedError, decide
+from judge.transcripts.detect import Candidate, Detection, Probe, decide
 from judge.transcripts.grouping import gather
 from judge.transcripts.harness import Reader, reader, readers
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import Transcript
 from judge.transcripts.refusals import refusals
 from judge.transcripts.seen import Seen
-from judge.transcripts.source import Gathered, Opened, Record, Unreadable, name_file
+from judge.transcripts.source import Gathered, Opened, Record, RefusedError, Unreadable, name_file
 
 
 def read(source: str | Path, *, format: str | None = None, limits: Limits | None = None) -> list[Transcript]:  # noqa: A002

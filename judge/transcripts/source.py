@@ -31,6 +31,10 @@ _BUFFER: Final = 256 * 1024
 _SORTED: Final = orjson.OPT_SORT_KEYS
 
 
+class RefusedError(InputError):
+    """A file that is known, and known not to be a transcript."""
+
+
 def name_file(path: Path) -> str:
     """A path as text that can be kept and sent: one that is not UTF-8 stands as `visible` shows it; undone by `hidden`."""
     name = str(path)
@@ -131,7 +135,8 @@ class Opened:
         """What the bytes are, by their beginning; the name plays no part.
 
         Raises:
-            InputError: for an empty file and for kinds that are no transcript in any harness, by name.
+            InputError: for an empty file, and for kinds that are no transcript in any harness, by name (`RefusedError`) or
+                only hold one.
         """
         if self.size == 0:
             raise InputError(f"{quoted(self.uri, 400)}: the file is empty.")
@@ -139,6 +144,9 @@ class Opened:
             if self.head.startswith(magic):
                 return kind
         for magic, what in _REFUSED_MAGIC:
+            if self.head.startswith(magic):
+                raise RefusedError(f"{quoted(self.uri, 400)}: {what}")
+        for magic, what in _PACKED_MAGIC:
             if self.head.startswith(magic):
                 raise InputError(f"{quoted(self.uri, 400)}: {what}")
         stripped = self.head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
@@ -287,8 +295,15 @@ _MAGIC: Final[tuple[tuple[bytes, Container], ...]] = (
 _PICKLE: Final = (
     "a Python pickle. Loading one can run any code, so it is never opened. Export the data as JSON or JSONL."
 )
-_REFUSED_MAGIC: Final = (
+_REFUSED_MAGIC: Final = (  # no transcripts, whatever is done with them
     *((b"\x80" + bytes([protocol]), _PICKLE) for protocol in range(1, 6)),
+    (b"%PDF", "a PDF, not a transcript."),
+    (b"\x89PNG", "an image, not a transcript."),
+    (b"\xff\xd8\xff", "an image, not a transcript."),
+    (b"GIF8", "an image, not a transcript."),
+    (b"\x7fELF", "a program, not a transcript."),
+)
+_PACKED_MAGIC: Final = (  # may hold one
     *(
         (mark, "UTF-16 or UTF-32 text. Accepted is UTF-8: convert it and try again.")
         for mark in (b"\xff\xfe", b"\xfe\xff")
@@ -297,11 +312,6 @@ _REFUSED_MAGIC: Final = (
     (b"\x28\xb5\x2f\xfd", "zstd-compressed. Decompress it first."),
     (b"BZh", "bzip2-compressed. Decompress it first."),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive. Unpack it first."),
-    (b"%PDF", "a PDF, not a transcript."),
-    (b"\x89PNG", "an image, not a transcript."),
-    (b"\xff\xd8\xff", "an image, not a transcript."),
-    (b"GIF8", "an image, not a transcript."),
-    (b"\x7fELF", "a program, not a transcript."),
     (b"ARROW1", "an Arrow file. Convert it to parquet or JSONL."),
 )
 

@@ -84,6 +84,26 @@ def test_missing_files_and_empty_folders_are_errors(tmp_path: Path) -> None:
     assert "holds no files" in refusal(tmp_path)
 
 
+def test_what_can_be_no_transcript_is_passed_over_and_what_may_hold_one_is_not(tmp_path: Path) -> None:
+    write(tmp_path / "a.pkl", b"\x80\x04\x95\x10\x00")
+    write(tmp_path / "b.pdf", b"%PDF-1.7")
+    write(tmp_path / "c.jsonl.gz", b"\x1f\x8b\x08\x00")
+    found = [item for item in iter_transcripts([tmp_path]) if isinstance(item, Unreadable)]
+    assert [item.refused for item in found] == [True, True, False]
+
+
+def test_of_two_calls_with_one_id_a_result_answers_that_of_its_tool(tmp_path: Path) -> None:
+    calls = [{"id": "x", "function": {"name": name, "arguments": "{}"}} for name in ("look", "bake")]
+    results = [{"role": "tool", "tool_call_id": "x", "name": name, "content": "ok"} for name in ("bake", "look")]
+    (found,) = transcripts_in(
+        write(tmp_path / "chat.json", {"messages": [{"role": "assistant", "tool_calls": calls}, *results]})
+    )
+    assert [(part.tool, part.answers) for _, part in found.parts() if part.kind == "tool_result"] == [
+        ("bake", "m1.2"),
+        ("look", "m1.1"),
+    ]
+
+
 def test_special_files_and_loops_of_links_do_not_hang(tmp_path: Path) -> None:
     """A pipe is not opened; a folder that links to itself is walked once."""
     write(tmp_path / "a.json", CHAT)

@@ -7,13 +7,13 @@ withheld with `utility` and `success`. Newer content blocks keep their words und
 from __future__ import annotations
 
 from judge.transcripts.blocks import sort_facts
-from judge.transcripts.detect import Match, Probe, RefusedError
+from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.harness.agentic_misalignment import response_pieces
 from judge.transcripts.harness.openai_chat import message_pieces
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, maybe, obj, seq, string
-from judge.transcripts.source import Record, elements
+from judge.transcripts.source import Record, RefusedError, elements
 
 NAME = "agentdojo"
 records = elements
