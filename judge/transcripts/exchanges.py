@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from judge.transcripts.parts import obj, seq
-from judge.transcripts.pointing import Place
 from judge.transcripts.source import Opened, Record, Unreadable
 
 
@@ -58,11 +57,6 @@ def earlier_replies(record: Record) -> Iterator[tuple[dict[str, Any], str]]:
     for position in earlier:
         if reply := earlier_reply(record, position):
             yield reply
-
-
-def point_earlier(record: Record, value: Any, path: str) -> Place:
-    """The pointer to a value of an earlier exchange."""
-    return Record(record.opened, None).point(value, path)
 
 
 def _bytes(value: Any) -> bytes:

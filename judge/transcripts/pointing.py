@@ -57,6 +57,11 @@ def point(places: Iterable[Place]) -> tuple[Pointer, ...]:
     return tuple([place.pointer() for place in places])
 
 
+def place_value(value: Any, path: str, member: str | None = None) -> Place:
+    """Return the place of a value that stands at `path` in the whole document, or in a member of an archive."""
+    return Place((member, None, None, path), value)
+
+
 def place_bytes(raw: bytes, start: int | None = None, end: int | None = None, member: str | None = None) -> Place:
     """Return the place of bytes that stand from `start` to `end` in the file, or in a member or neighbour of it."""
     return Place((member, start, end, None), raw)

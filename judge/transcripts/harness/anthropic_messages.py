@@ -12,10 +12,10 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
-from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
+from judge.transcripts.exchanges import chains, earlier_reply
 from judge.transcripts.model import Origin, Transcript
 from judge.transcripts.parts import maybe, obj, objs, seq, string
-from judge.transcripts.pointing import Place
+from judge.transcripts.pointing import Place, place_value
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, whole
 
 NAME = "anthropic_messages"
@@ -118,7 +118,7 @@ def _thoughts_earlier(
     if found is None or message.get("role") != "assistant" or sent_back or not isinstance(content, str | list):
         return [], None
     thoughts = [block for block in objs(found[0].get("content")) if string(block.get("type")).endswith("thinking")]
-    return thoughts, point_earlier(record, found[0], found[1]) if thoughts else None
+    return thoughts, place_value(found[0], found[1]) if thoughts else None
 
 
 def _is_prefill(last: dict[str, Any]) -> bool:

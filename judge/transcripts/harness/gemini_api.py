@@ -12,7 +12,7 @@ from typing import Any, Final
 from judge.transcripts.blocks import sort_facts, split_results
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft
-from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
+from judge.transcripts.exchanges import chains, earlier_reply
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import (
     Piece,
@@ -29,7 +29,7 @@ from judge.transcripts.parts import (
     text,
     unknown_block,
 )
-from judge.transcripts.pointing import Place
+from judge.transcripts.pointing import Place, place_value
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole
 
 NAME = "gemini_api"
@@ -146,7 +146,7 @@ def _thoughts_earlier(
         return [], None
     reply = obj(obj((seq(found[0].get("candidates")) or [None])[0]).get("content"))
     thoughts = [part for part in objs(reply.get("parts")) if part.get("thought") is True and string(part.get("text"))]
-    return thoughts, point_earlier(record, reply, f"{found[1]}/candidates/0/content") if thoughts else None
+    return thoughts, place_value(reply, f"{found[1]}/candidates/0/content") if thoughts else None
 
 
 def _add_stream(draft: Draft, chunks: list[Any]) -> None:

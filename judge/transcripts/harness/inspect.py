@@ -15,13 +15,15 @@ import orjson
 from judge.errors import InputError
 from judge.text import quoted
 from judge.transcripts.blocks import content_pieces, result_status
+from judge.transcripts.chunked import open_chunks, pool_numbers, sort_members
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.jsontext import UNSURE, parse
-from judge.transcripts.jsontext import Origin as Place
+from judge.transcripts.jsontext import Origin as JsonOrigin
 from judge.transcripts.limits import Limits
 from judge.transcripts.model import CallStatus, Origin, Role, Transcript, Warn
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string
+from judge.transcripts.pointing import Place
 from judge.transcripts.shallow import find_object, parse_members, split
 from judge.transcripts.source import Opened, Record, Unreadable, elements
 
@@ -31,85 +33,26 @@ _SOURCES: Final[dict[Role, dict[str, Origin]]] = {
     "user": {"generate": "simulated", "operator": "human"},
 }
 _ERRORS: Final[dict[str, CallStatus]] = {"timeout": "timeout", "approval": "denied", "permission": "denied"}
-_SHELL: Final = "/sample.json"  # of a sample that is stored in chunks
 _REFERENCE: Final = b'"attachment://'
 _WITHHELD: Final = ("target", "scores", "score", "metadata", "choices", "store", "files")
 _FACTS: Final = ("id", "uuid", "epoch", "model_usage", "limit", "error")
 _READ: Final = ("messages", *_FACTS, *_WITHHELD)
 _STORED_TEXTS: Final = ("attachments", "transcript")
-_Opening = Callable[[bytes, Place, Limits], tuple[Any, tuple[Warn, ...]]]
+_Opening = Callable[[bytes, JsonOrigin, Limits], tuple[Any, tuple[Warn, ...]]]
 
 
 def sniff(probe: Probe) -> Match | None:
     """By the members of an archive, or the `eval` object of a log."""
     if probe.container == "zip":
         has = any(name == "header.json" or name.startswith("_journal/") for name in probe.names)
-        return Match(0.9 if has else 0.6) if has or _samples(probe.names) else None
+        return Match(0.9 if has else 0.6) if has or sort_members(probe.names) else None
     evaluation = obj(probe.first.get("eval"))
     if isinstance(probe.doc, dict) and {"task", "model"} <= evaluation.keys():
         return Match(0.9, maybe(probe.doc.get("version")))
     return None
 
 
-def _samples(names: list[str]) -> list[str]:
-    """The members that are a sample each; of one that is stored in chunks, the shell."""
-    inside = tuple(name.removesuffix(_SHELL[1:]) for name in names if _is_shell(name))
-    return [
-        name
-        for name in names
-        if name.startswith("samples/") and name.endswith(".json") and (_is_shell(name) or not name.startswith(inside))
-    ]
-
-
-def _is_shell(name: str) -> bool:
-    return name.startswith("samples/") and name.endswith(_SHELL)
-
-
-def _open_chunks(opened: Opened, shell: str) -> tuple[dict[str, Any], bytes, list[tuple[str, str]]]:
-    """A sample that is stored in chunks, the bytes that its id is taken from, and where each of its messages stands.
-
-    Of its events only the first chunk is read, for the tools that were offered.
-
-    Raises:
-        InputError: for a chunk that cannot be read, or a message that is in none.
-    """
-    folder, limits = shell.removesuffix(_SHELL[1:]), opened.limits
-    raw = opened.archive.read(shell)
-    sample = obj(parse(raw, Place(f"{opened.uri}#{shell}"), limits)[0])
-    pool: list[tuple[Any, tuple[str, str]]] = []
-    stored: dict[str, Any] = {}
-    for sequence in ("messages", "attachments"):
-        inside = [name for name in opened.archive.names if name.startswith(f"{folder}{sequence}/")]
-        numbers = [name.removeprefix(f"{folder}{sequence}/").removesuffix(".json") for name in inside]
-        for start in sorted(int(number) for number in numbers if number.isdecimal() and len(number) < 19):
-            member = f"{folder}{sequence}/{start}.json"
-            chunk = opened.archive.read(member)
-            raw += chunk
-            values = seq(parse(chunk, Place(f"{opened.uri}#{member}"), limits)[0])
-            if sequence == "messages":
-                if start != len(pool):
-                    raise InputError(
-                        f"{quoted(opened.uri, 400)}, member {quoted(member)}: the chunk before it is missing."
-                    )
-                pool += [(value, (member, f"/{index}")) for index, value in enumerate(values)]
-            else:
-                stored |= {str(start + index): value for index, value in enumerate(values)}
-    refs = sample.get("message_refs")
-    wanted = [
-        ref[1] - 1 if isinstance(ref, list) and len(ref) == 2 and type(ref[1]) is int else ref for ref in seq(refs)
-    ]
-    if any(type(ref) is int and ref >= len(pool) for ref in wanted):
-        where = f"{quoted(opened.uri, 400)}, member {quoted(shell)}"
-        raise InputError(f"{where}: it refers to messages that are in no chunk; the log was cut off or is damaged.")
-    told = pool_numbers(refs, len(pool))
-    sample |= {"messages": [pool[number][0] for number in told], "attachments": stored}
-    events = f"{folder}events/0.json"
-    if events in opened.archive:
-        sample["events"] = parse(opened.archive.read(events), Place(f"{opened.uri}#{events}"), limits)[0]
-    return sample, raw, [pool[number][1] for number in told]
-
-
-def open_sample(raw: bytes, place: Place, limits: Limits) -> tuple[Any, tuple[Warn, ...]]:
+def open_sample(raw: bytes, place: JsonOrigin, limits: Limits) -> tuple[Any, tuple[Warn, ...]]:
     """Return what `transcribe` reads of a sample: its events, mostly the messages once more, are passed over but for one.
 
     Raises:
@@ -134,12 +77,12 @@ def records(opened: Opened, opening: _Opening = open_sample) -> Iterator[Record 
     """One per sample; `opening` gives the value of an archive's member."""
     if opened.container != "zip":
         log, _ = opened.document
-        samples = seq(obj(log).get("samples"))
-        for record in elements(opened, samples, "/samples"):
+        listed = seq(obj(log).get("samples"))
+        for record in elements(opened, listed, "/samples"):
             if isinstance(record, Record):
                 record.context = {"log": log}
             yield record
-        if not samples:
+        if not listed:
             yield _without_samples(opened)
         return
     archive = opened.archive
@@ -147,22 +90,23 @@ def records(opened: Opened, opening: _Opening = open_sample) -> Iterator[Record 
     notes = (Warn(code="truncated", detail="the archive has no directory; members were found one by one"),)
     missing = (Warn(code="no_header", detail="the run crashed or was cut: no header.json"),)
     warnings = (notes if archive.truncated else ()) + (() if "header.json" in archive else missing)
-    for name in _samples(archive.names):
-        context: dict[str, Any] = {"log": log}
+    samples = sort_members(archive.names)
+    for name, chunks in samples.items():
+        context = {"log": log}
+        found: tuple[Warn, ...] = ()
         try:
-            if _is_shell(name):
-                value, raw, context["places"] = _open_chunks(opened, name)
-                yield Record(opened, value, raw, member=name, warnings=warnings, context=context)
-                continue
-            raw = archive.read(name)
-            value, found = opening(raw, Place(f"{opened.uri}#{name}"), opened.limits)
+            if chunks is not None:
+                value, raw, context["places"] = open_chunks(opened, name, chunks)
+            else:
+                raw = archive.read(name)
+                value, found = opening(raw, JsonOrigin(f"{opened.uri}#{name}"), opened.limits)
         except InputError as error:
             yield Unreadable(f"{opened.uri}#{name}", str(error))
             continue
         yield Record(opened, value, raw, member=name, warnings=warnings + found, context=context)
     if broken:
         yield Unreadable(f"{opened.uri}#header", broken)
-    if not _samples(archive.names) and not broken:
+    if not samples and not broken:
         yield _missing_samples(opened, log)
 
 
@@ -191,7 +135,7 @@ def _header(opened: Opened) -> tuple[Any, str | None]:
         if name in opened.archive:
             try:
                 raw = opened.archive.read(name)
-                return parse(raw, Place(f"{opened.uri}#{name}"), opened.limits)[0], None
+                return parse(raw, JsonOrigin(f"{opened.uri}#{name}"), opened.limits)[0], None
             except InputError as error:
                 return {}, str(error)
     return {}, None
@@ -205,16 +149,11 @@ def transcribe(record: Record) -> Transcript:
     add_facts(draft, sample, log)
     attachments = obj(sample.get("attachments")) or obj(obj(sample.get("transcript")).get("content"))
     messages = seq(sample.get("messages"))
-    if messages and "places" in record.context:
-        shell = record.member
-        for message, (member, path) in zip(messages, record.context["places"], strict=True):
-            record.member = member
-            add_message(draft, obj(message), path, attachments)
-        record.member = shell
-    elif messages:
-        for index, message in enumerate(messages):
-            add_message(draft, obj(message), f"/messages/{index}", attachments)
-    else:
+    places = record.context.get("places")
+    for index, message in enumerate(messages):
+        at = places[index] if places else record.point(message, f"/messages/{index}")
+        add_message(draft, obj(message), at, attachments)
+    if not messages:
         _from_events(draft, sample, attachments)
     return draft.finish()
 
@@ -241,9 +180,8 @@ def add_facts(draft: Draft, sample: dict[str, Any], log: dict[str, Any]) -> None
             break
 
 
-def add_message(draft: Draft, message: dict[str, Any], path: str, attachments: dict[str, Any]) -> None:
+def add_message(draft: Draft, message: dict[str, Any], at: Place, attachments: dict[str, Any]) -> None:
     """Add one chat message of Inspect's."""
-    at = draft.record.point(message, path)
     resolved = resolve_attachments(message, attachments)
     raw_role = string(resolved.get("role"))
     role = ROLES.get(raw_role)
@@ -311,6 +249,10 @@ def _resolve(value: Any, attachments: dict[str, Any]) -> Any:
 
 def _from_events(draft: Draft, sample: dict[str, Any], attachments: dict[str, Any]) -> None:
     """Read the last model call of a sample that stored no messages, else the sample's input alone."""
+
+    def add(message: Any, path: str) -> None:
+        add_message(draft, obj(message), draft.record.point(message, path), attachments)
+
     events = seq(sample.get("events"))
     pool = seq(obj(sample.get("events_data")).get("messages")) or seq(sample.get("message_pool"))
     for index in range(len(events) - 1, -1, -1):
@@ -319,29 +261,16 @@ def _from_events(draft: Draft, sample: dict[str, Any], attachments: dict[str, An
             continue
         draft.warn("from_events", "the sample holds no messages; its last model call was read instead")
         for place, message in enumerate(seq(event.get("input"))):
-            add_message(draft, obj(message), f"/events/{index}/input/{place}", attachments)
+            add(message, f"/events/{index}/input/{place}")
         for number in pool_numbers(event.get("input_refs"), len(pool)):
             holder = "/events_data/messages" if "events_data" in sample else "/message_pool"
-            add_message(draft, obj(pool[number]), f"{holder}/{number}", attachments)
+            add(pool[number], f"{holder}/{number}")
         for choice in objs(obj(event.get("output")).get("choices"))[:1]:
-            add_message(draft, obj(choice.get("message")), f"/events/{index}/output/choices/0/message", attachments)
+            add(choice.get("message"), f"/events/{index}/output/choices/0/message")
         return
     draft.warn("no_messages", "the sample stopped before any model call; only its input is known")
     given = sample.get("input")
     if isinstance(given, str) and given:
         draft.say("user", content_pieces(given, draft), at=draft.record.point(given, "/input"))
     for place, message in enumerate(seq(given)):
-        add_message(draft, obj(message), f"/input/{place}", attachments)
-
-
-def pool_numbers(refs: Any, size: int) -> list[int]:
-    """Return the pool indices that references stand for: numbers, or pairs [from, to)."""
-    numbers: list[int] = []
-    for ref in seq(refs):
-        if isinstance(ref, list) and len(ref) == 2 and all(type(one) is int for one in ref):
-            numbers.extend(range(max(0, ref[0]), min(ref[1], size)))
-        elif type(ref) is int and 0 <= ref < size:
-            numbers.append(ref)
-        if len(numbers) > size * 2:
-            break
-    return numbers
+        add(message, f"/input/{place}")

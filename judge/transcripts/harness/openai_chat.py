@@ -12,10 +12,10 @@ from typing import Any, Final
 from judge.transcripts.blocks import content_pieces, sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft, tool_name
-from judge.transcripts.exchanges import chains, earlier_reply, point_earlier
+from judge.transcripts.exchanges import chains, earlier_reply
 from judge.transcripts.model import Transcript
 from judge.transcripts.parts import Piece, call, maybe, obj, objs, reasoning, result, seq, string, text
-from judge.transcripts.pointing import Place
+from judge.transcripts.pointing import Place, place_value
 from judge.transcripts.source import Opened, Record, Unreadable, elements, lines, whole, whole_rows
 
 NAME = "openai_chat"
@@ -137,7 +137,7 @@ def _thought_earlier(record: Record, position: int, message: Any) -> tuple[str, 
         return "", None
     reply = obj(obj((seq(found[0].get("choices")) or [None])[0]).get("message"))
     thought = next((reply[key] for key in _THOUGHTS if string(reply.get(key))), "")
-    return thought, point_earlier(record, reply, f"{found[1]}/choices/0/message") if thought else None
+    return thought, place_value(reply, f"{found[1]}/choices/0/message") if thought else None
 
 
 def _is_prefill(last: dict[str, Any]) -> bool:

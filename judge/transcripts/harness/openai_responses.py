@@ -14,10 +14,11 @@ import orjson
 from judge.transcripts.blocks import sort_facts
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import Draft, tool_name
-from judge.transcripts.exchanges import chains, earlier_replies, point_earlier
+from judge.transcripts.exchanges import chains, earlier_replies
 from judge.transcripts.items import Items, add_items, is_item
 from judge.transcripts.model import Transcript, Warn
 from judge.transcripts.parts import maybe, obj, objs, seq, string, text
+from judge.transcripts.pointing import place_value
 from judge.transcripts.source import Opened, Record, Unreadable, lines, whole, whole_rows
 
 NAME = "openai_responses"
@@ -146,7 +147,7 @@ def _add_exchange(draft: Draft, exchange: dict[str, Any], path: str, *, first: b
         for index, item in enumerate(sent):
             fuller, place = told.get(maybe(obj(item).get("id")), ({}, ""))
             if fuller.get("type") == obj(item).get("type") and len(fuller) > len(item):  # what was not sent back
-                adder.add(fuller, point_earlier(draft.record, fuller, place))
+                adder.add(fuller, place_value(fuller, place))
             else:
                 adder.add(item, draft.record.point(item, f"{path}/request/input/{index}"))
     else:

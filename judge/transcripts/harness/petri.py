@@ -17,6 +17,7 @@ import orjson
 
 from judge.errors import InputError
 from judge.transcripts.blocks import sort_facts
+from judge.transcripts.chunked import pool_numbers
 from judge.transcripts.detect import Match, Probe
 from judge.transcripts.draft import ROLES, Draft
 from judge.transcripts.harness import inspect
@@ -133,11 +134,12 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
         replayed = _Replay(seq(store.get(events)), f"/store/{_escaped(events)}").run()
         _add_views(draft, objs(store[kept]["messages"]), f"/store/{_escaped(kept)}/messages", replayed, attachments)
         return draft.finish()
+    chunks = None  # where each message stands, in a log that is stored in chunks
     view = next((name for name in store if name.endswith(("target_messages", ":target_view"))), None)
     if view is not None:
         messages, path = seq(store[view]), f"/store/{_escaped(view)}"
     elif {"target", "auditor"} <= {string(line.get("name")) for line in objs(sample.get("timelines"))}:
-        messages, path = seq(sample.get("messages")), "/messages"
+        messages, path, chunks = seq(sample.get("messages")), "/messages", record.context.get("places")
     else:
         raise InputError(
             "this audit stores only the auditor's view; it is not read, because that would judge the auditor."
@@ -145,23 +147,15 @@ def _sample(record: Record, sample: dict[str, Any]) -> Transcript:
     final = [(obj(given), f"{path}/{index}") for index, given in enumerate(messages)]
     said: list[Shown] = [(*one, None) for one in final]
     if any(event.get("event") == "branch" for event in objs(sample.get("events"))):
-        branched = None if "places" in record.context else _with_branches(sample, final)
+        branched = None if chunks else _with_branches(sample, final)
         if branched is None:
             draft.warn("branches_not_read", "the auditor rolled back; only the target's last branch was read")
         said = branched or said
-    for given, place, branch in said:
+    for index, (given, place, branch) in enumerate(said):
         message = inspect.resolve_attachments(given, attachments)
-        _add(draft, message, _point(record, sample, place), branch=branch)
+        at = chunks[index] if chunks else record.point(resolve(sample, place), place)
+        _add(draft, message, at, branch=branch)
     return draft.finish()
-
-
-def _point(record: Record, sample: dict[str, Any], place: str) -> Place:
-    """The pointer to a message of a sample, which stands in a chunk of its own where the log is stored in chunks."""
-    value, chunks = resolve(sample, place), record.context.get("places")
-    if not chunks or not place.startswith("/messages/"):
-        return record.point(value, place)
-    member, path = chunks[int(place.removeprefix("/messages/"))]
-    return Record(record.opened, None, member=member).point(value, path)
 
 
 def _is_target_store(name: str) -> bool:
@@ -218,10 +212,7 @@ def _target_calls(sample: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any],
         if event.get("event") != "model" or not (event.get("role") == "target" or string(event.get("uuid")) in own):
             continue
         sent = [(obj(one), f"/events/{number}/input/{index}") for index, one in enumerate(seq(event.get("input")))]
-        sent += [
-            (obj(pool[index]), f"{holder}/{index}")
-            for index in inspect.pool_numbers(event.get("input_refs"), len(pool))
-        ]
+        sent += [(obj(pool[index]), f"{holder}/{index}") for index in pool_numbers(event.get("input_refs"), len(pool))]
         for choice in objs(obj(event.get("output")).get("choices"))[:1]:
             sent.append((obj(choice.get("message")), f"/events/{number}/output/choices/0/message"))
         yield from ((index, *one) for index, one in enumerate(sent))

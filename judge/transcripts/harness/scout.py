@@ -40,7 +40,7 @@ def transcribe(record: Record) -> Transcript:
     draft = Draft(record, NAME)
     row = obj(record.value)
     for index, message in enumerate(seq(row.get("messages"))):
-        inspect.add_message(draft, obj(message), f"/messages/{index}", {})
+        inspect.add_message(draft, obj(message), record.point(message, f"/messages/{index}"), {})
     draft.native_id = maybe(row.get("transcript_id"))
     draft.run.update({name: row[name] for name in _FACTS if row.get(name) not in (None, "")})
     draft.run["models"] = [row["model"]] if row.get("model") else []
