@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -202,12 +201,12 @@ def _place(transcript: Transcript) -> float:
 
 def _count_bytes(sources: Iterable[Path]) -> int | None:
     """Bytes of all files, hidden ones passed over as in reading; None where there are too many to look at first."""
+    from judge.transcripts.reading import walk
+
     total = files = 0
     for source in sources:
         total += _size(source)
-        for folder, subfolders, names in os.walk(source):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            paths = [Path(folder, name) for name in names if not name.startswith(".")]
+        for paths in walk(source):
             files += len(paths)
             if files > _MOST_FILES:
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,15 +142,13 @@ def _look(sources: list[Path], limits: list[str] | None, *, draft: bool, json: b
 
 def _each_file(sources: list[Path]) -> Iterator[Path]:
     """The files that are named, and those in folders that are, in the order in which they are read."""
-    import os
+    from judge.transcripts.reading import walk
 
     for source in sources:
-        if not source.is_dir():
+        if source.is_dir():
+            yield from chain.from_iterable(walk(source))
+        else:
             yield source
-            continue
-        for folder, subfolders, names in os.walk(source):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
 
 
 def _report_loss(stream: Any, limits: list[str] | None, *, json: bool) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from judge.transcripts.draft import Draft
@@ -36,7 +35,6 @@ _DENIED: Final = re.compile(
     r"rejected by (?:the )?user\b|permission (?:to use .{1,60} )?(?:has been |was )?denied|tool call was (?:rejected|denied)",
     re.IGNORECASE,
 )
-_USUAL: Final = 60  # characters of a name
 _MESSAGE_FIELDS: Final = frozenset(Message.model_fields)
 _TIMEOUT: Final = re.compile(r"\btimed?[ -]?out\b", re.IGNORECASE)
 _GRADING: Final = re.compile(
@@ -287,19 +285,9 @@ def sort_facts(draft: Draft, facts: dict[str, Any], *, skip: frozenset[str] | se
     for name, value in facts.items():
         if name in skip or value in (None, "", [], {}) or name in _MESSAGE_FIELDS:
             continue
-        if _smells_of_grading(name):
+        if _GRADING.search(name):
             draft.withheld[name] = value
         elif isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 200):
             draft.run[name] = value
         else:
             draft.warn("field_not_read", f"the field '{name[:60]}' is not part of the transcript")
-
-
-def _smells_of_grading(name: str) -> bool:
-    return _remembered(name) if len(name) <= _USUAL else bool(_GRADING.search(name))
-
-
-@lru_cache(maxsize=256)
-def _remembered(name: str) -> bool:
-    """The same for names of usual length: the rows of a file share their few."""
-    return bool(_GRADING.search(name))

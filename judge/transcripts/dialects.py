@@ -14,6 +14,7 @@ from judge.transcripts.blocks import content_pieces, split_results
 from judge.transcripts.draft import ROLES, Draft, tool_name
 from judge.transcripts.harness.gemini_api import parts_pieces
 from judge.transcripts.harness.langchain import plain
+from judge.transcripts.harness.openai_chat import THOUGHTS
 from judge.transcripts.items import ITEM_TYPES, is_item, item_pieces
 from judge.transcripts.model import Role
 from judge.transcripts.parts import (
@@ -190,10 +191,8 @@ def _message(value: dict[str, Any], role: Role, at: Place, draft: Draft) -> list
         pieces = content_pieces(content, draft)
     extra = obj(fields.get("additional_kwargs"))
     if speaker == "assistant":
-        thought = (
-            string(fields.get("reasoning_content")) or string(fields.get("reasoning")) or string(fields.get("thinking"))
-        )
-        thought = thought or string(extra.get("reasoning_content"))
+        given = (*(fields.get(name) for name in THOUGHTS), extra.get("reasoning_content"))
+        thought = next(filter(None, map(string, given)), "")
         if thought and not any(piece.kind == "reasoning" for piece in pieces):
             pieces = [reasoning(thought), *pieces]
         if string(fields.get("refusal")):

@@ -78,6 +78,13 @@ def detect(path: str | Path, *, limits: Limits | None = None) -> Detection:
     return _detect(opened)
 
 
+def walk(source: Path) -> Iterator[list[Path]]:
+    """Yield the files of each folder in a folder, in name order; hidden ones are passed over, links to folders not followed."""
+    for folder, subfolders, names in os.walk(source):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        yield [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+
+
 def _files(source: Path, limits: Limits) -> Iterator[Path | Gathered]:
     try:
         mode = source.stat().st_mode
@@ -90,9 +97,7 @@ def _files(source: Path, limits: Limits) -> Iterator[Path | Gathered]:
         yield source
         return
     count = 0
-    for folder, subfolders, names in os.walk(source):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        paths = [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    for paths in walk(source):
         count += len(paths)
         yield from gather(paths, limits)
     if not count:

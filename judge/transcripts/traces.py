@@ -18,9 +18,11 @@ from judge.transcripts.blocks import result_status
 from judge.transcripts.dialects import Said, messages_of
 from judge.transcripts.draft import Draft, tool_name
 from judge.transcripts.model import Transcript
-from judge.transcripts.parts import arguments, compact, decoded_json, result, seq
+from judge.transcripts.parts import Piece, arguments, compact, decoded_json, result, seq
 from judge.transcripts.pointing import Place
 from judge.transcripts.source import Record
+
+_LOOK_BACK = 256  # conversations that said the same last
 
 
 @dataclass(slots=True)
@@ -181,33 +183,35 @@ def _sent_whole(found: _Found, sent: list[Said]) -> Thread | None:
     given = Counter(one.key for one in sent)
     holding = [
         thread
-        for thread in found.by_reply.get(last or (), [])
+        for thread in found.by_reply.get(last or (), [])[-_LOOK_BACK:]
         if all(one.role == "system" or given[one.key] >= thread.keys[one.key] for one in thread.said)
     ]
     return max(holding, key=lambda thread: len(thread.said), default=None)
 
 
 def _flush(thread: Thread) -> None:
-    """Add the results of tool spans that no call showed."""
-    shown = {piece.text.strip() for one in thread.said for piece in one.pieces if piece.kind == "tool_result"}
+    """Add the results of tool spans that no call showed; calls kept without their arguments get those of the span."""
+    if not thread.pending:
+        return
+    pieces = [piece for one in thread.said for piece in one.pieces]
+    results = [piece for piece in pieces if piece.kind == "tool_result"]
+    shown = {piece.text.strip() for piece in results}
+    answered = Counter(piece.tool for piece in results)
+    calls: dict[str | None, list[Piece]] = {}
+    for piece in pieces:
+        if piece.kind == "tool_call":
+            calls.setdefault(piece.tool, []).append(piece)
     for span in thread.pending:
-        _complete_call(thread, span)
+        made, place = calls.get(span.tool, []), answered[span.tool]
+        if place < len(made) and not made[place].text:
+            made[place].text = arguments(span.args)
         words = compact(decoded_json(span.reply) or span.reply) if isinstance(span.reply, str) else compact(span.reply)
         at = span.at_reply or span.at_sent
         if at is not None and words.strip() not in shown:
             given = result(words, tool=span.tool or None, status=result_status(words, failed=span.failed))
             thread.add(Said("tool", [given], at))
+            answered[given.tool] += 1
     thread.pending = []
-
-
-def _complete_call(thread: Thread, span: Span) -> None:
-    """Give a call that was kept without its arguments those of the tool's own span."""
-    calls = [
-        piece for one in thread.said for piece in one.pieces if piece.kind == "tool_call" and piece.tool == span.tool
-    ]
-    results = sum(piece.tool == span.tool for one in thread.said for piece in one.pieces if piece.kind == "tool_result")
-    if len(calls) > results and not calls[results].text:
-        calls[results].text = arguments(span.args)
 
 
 def transcripts_of(

@@ -93,29 +93,8 @@ def transcribe(record: Record) -> Transcript:
     value = obj(value)
     request, response = obj(value.get("request")), obj(value.get("response"))
     body, prefix = (request, "/request") if request else (value, "")
-    for holder, above in ((body, prefix), (obj(body.get("config")), f"{prefix}/config")):
-        key = next((name for name in _INSTRUCTION if holder.get(name)), None)
-        if key:
-            given = holder[key]
-            parts = given.get("parts") if isinstance(given, dict) and "parts" in given else given
-            pieces = parts_pieces([parts] if isinstance(parts, dict) else parts, draft)
-            draft.say("system", pieces, at=record.point(given, f"{above}/{key}"))
-            break
-    given = body.get("contents")
-    if isinstance(given, str | dict) and given:  # the SDKs take one content, or its words, for a list of one
-        lone = {"role": "user", "parts": [{"text": given}]} if isinstance(given, str) else given
-        add_content(draft, lone, record.point(given, f"{prefix}/contents"))
-    for index, content in enumerate(seq(given)):
-        if isinstance(content, str):
-            at_words = record.point(content, f"{prefix}/contents/{index}")
-            draft.say("user", [text(content)], at=at_words)
-            continue
-        at: Any = record.point(content, f"{prefix}/contents/{index}")
-        thoughts, place = _thoughts_earlier(record, index, obj(content))
-        parts = seq(obj(content).get("parts"))
-        add_content(
-            draft, {**content, "parts": [*thoughts, *parts]} if place else obj(content), (at, place) if place else at
-        )
+    _add_instruction(draft, body, prefix)
+    _add_request(draft, body.get("contents"), f"{prefix}/contents")
     add_contents(draft, seq(body.get("history")), f"{prefix}/history")
     answer, at_answer = (response, "/response") if response else (value, "")
     for index, candidate in enumerate(seq(answer.get("candidates"))[:1]):
@@ -131,6 +110,33 @@ def transcribe(record: Record) -> Transcript:
     draft.run["models"] = [model] if model else []
     sort_facts(draft, {} if request else value, skip=_READ)
     return draft.finish()
+
+
+def _add_instruction(draft: Draft, body: dict[str, Any], prefix: str) -> None:
+    """Add the system prompt, which stands in the request or its configuration."""
+    for holder, above in ((body, prefix), (obj(body.get("config")), f"{prefix}/config")):
+        for key in _INSTRUCTION:
+            if given := holder.get(key):
+                parts = given.get("parts") if isinstance(given, dict) and "parts" in given else given
+                pieces = parts_pieces([parts] if isinstance(parts, dict) else parts, draft)
+                draft.say("system", pieces, at=draft.record.point(given, f"{above}/{key}"))
+                return
+
+
+def _add_request(draft: Draft, given: Any, path: str) -> None:
+    """Add what was sent: contents or words, of which the SDKs take one for a list of one."""
+    lone = isinstance(given, str | dict)
+    for index, content in enumerate([given] if lone and given else seq(given)):
+        here = draft.record.point(content, path if lone else f"{path}/{index}")
+        if isinstance(content, str):
+            draft.say("user", [text(content)], at=here)
+            continue
+        thoughts, earlier = _thoughts_earlier(draft.record, index, obj(content))
+        if earlier:
+            parts = [*thoughts, *seq(content.get("parts"))]
+            add_content(draft, {**content, "parts": parts}, (here, earlier))
+        else:
+            add_content(draft, obj(content), here)
 
 
 def _thoughts_earlier(

@@ -20,12 +20,12 @@ from judge.transcripts.source import Opened, Record, Unreadable, elements, lines
 
 NAME = "openai_chat"
 _CHAT_ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
-_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 _OTHER_DIALECTS: Final = frozenset(
     ("thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use", "function_call_output", "tool-call")
 )
 
-_RARE: Final = frozenset((*_THOUGHTS, "refusal", "audio", "function_call"))
+_RARE: Final = frozenset((*THOUGHTS, "refusal", "audio", "function_call"))
 
 
 def sniff(probe: Probe) -> Match | None:
@@ -102,12 +102,12 @@ def transcribe(record: Record) -> Transcript:
     begun = len(sent) - 1 if response and _is_prefill(obj(sent[-1] if sent else None)) else None
     for index, message in enumerate(sent):
         fields: dict[str, Any] = {"origin": "prefill"} if index == begun else {}
-        pointer = record.point(message, f"{prefix}/messages/{index}")
-        thought, place = _thought_earlier(record, index, message)
-        if place:
-            add_message(draft, {**message, "reasoning_content": thought}, (pointer, place), **fields)
+        here = record.point(message, f"{prefix}/messages/{index}")
+        thought, earlier = _thought_earlier(record, index, message)
+        if earlier:
+            add_message(draft, {**message, "reasoning_content": thought}, (here, earlier), **fields)
         else:
-            add_message(draft, message, pointer, **fields)
+            add_message(draft, message, here, **fields)
     answer, answer_path = (response, "/response") if response else (value, "")
     for index, choice in enumerate(seq(answer.get("choices"))):
         if index:
@@ -133,10 +133,10 @@ _READ: Final = {
 def _thought_earlier(record: Record, position: int, message: Any) -> tuple[str, Place | None]:
     """The reasoning of a reply that was sent back without it, and where it stands."""
     found = earlier_reply(record, position)
-    if found is None or obj(message).get("role") != "assistant" or any(obj(message).get(key) for key in _THOUGHTS):
+    if found is None or obj(message).get("role") != "assistant" or any(obj(message).get(key) for key in THOUGHTS):
         return "", None
     reply = obj(obj((seq(found[0].get("choices")) or [None])[0]).get("message"))
-    thought = next((reply[key] for key in _THOUGHTS if string(reply.get(key))), "")
+    thought = next((reply[key] for key in THOUGHTS if string(reply.get(key))), "")
     return thought, place_value(reply, f"{found[1]}/choices/0/message") if thought else None
 
 
@@ -179,7 +179,7 @@ def message_pieces(message: dict[str, Any], draft: Draft) -> list[Piece]:
     if len(message) == 2 and type(content) is str and content:  # nothing but a role and words, as most messages are
         return [Piece("text", content)]
     rare = not _RARE.isdisjoint(message)
-    thought = rare and next((message[key] for key in _THOUGHTS if message.get(key)), None)
+    thought = rare and next((message[key] for key in THOUGHTS if message.get(key)), None)
     pieces = [reasoning(thought)] if isinstance(thought, str) else []
     pieces += content_pieces(content, draft)
     if rare and string(message.get("refusal")):
