@@ -51,6 +51,7 @@ class Span:
 class Thread:
     """One conversation found in a trace."""
 
+    number: int
     said: list[Said] = field(default_factory=list)
     keys: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     calls: set[str] = field(default_factory=set)
@@ -90,24 +91,44 @@ class _Found:
     """The conversations found so far, and where to look for the one that a call goes on with."""
 
     all: list[Thread] = field(default_factory=list)
-    by_trace: dict[str, list[Thread]] = field(default_factory=dict)
+    by_trace: dict[str, dict[int, Thread]] = field(default_factory=dict)  # by number
+    by_mark: dict[tuple[str, Any], dict[int, Thread]] = field(
+        default_factory=dict
+    )  # in a trace, by what was said or called
     by_reply: dict[tuple[Any, ...], list[Thread]] = field(default_factory=dict)
 
     def begin(self) -> Thread:
-        thread = Thread()
+        thread = Thread(len(self.all))
         self.all.append(thread)
         return thread
 
     def note(self, thread: Thread, trace: str, said: list[Said]) -> None:
         """Remember that a thread has a call in this trace, and these messages."""
-        own = self.by_trace.setdefault(trace, [])
-        if not any(one is thread for one in own):
-            own.append(thread)
+        self.by_trace.setdefault(trace, {})[thread.number] = thread
+        for mark in _marks(said):
+            self.by_mark.setdefault((trace, mark), {})[thread.number] = thread
         for one in said:
             if one.role == "assistant":
                 holders = self.by_reply.setdefault(one.key, [])
                 if not any(holder is thread for holder in holders[-1:]):
                     holders.append(thread)
+
+    def near(self, trace: str, sent: list[Said]) -> list[Thread]:
+        """The threads of a trace in which something of what was sent was said or called, in the order of their beginning."""
+        found = {
+            number: thread for mark in _marks(sent) for number, thread in self.by_mark.get((trace, mark), {}).items()
+        }
+        return [found[number] for number in sorted(found)]
+
+
+def _marks(said: list[Said]) -> Iterator[Any]:
+    """What a call and the conversation that it goes on with have in common: messages, or calls and their results."""
+    for one in said:
+        if one.role != "system":
+            yield one.key
+        for piece in one.pieces:
+            if piece.kind in ("tool_call", "tool_result") and piece.native_id:
+                yield piece.native_id
 
 
 def threads(spans: list[Span], draft: Draft) -> list[Thread]:
@@ -116,7 +137,7 @@ def threads(spans: list[Span], draft: Draft) -> list[Thread]:
     for span in innermost(spans):
         if span.kind == "tool":
             if own := found.by_trace.get(span.trace):
-                own[-1].pending.append(span)
+                own[next(reversed(own))].pending.append(span)
             continue
         _add_call(found, span, draft)
     for thread in found.all:
@@ -158,9 +179,8 @@ def _add_call(found: _Found, span: Span, draft: Draft) -> None:
 def _continues(found: _Found, sent: list[Said], span: Span) -> Thread | None:
     """The conversation that a call goes on with: the one that shares most messages, or holds the calls it answers."""
     best, most = None, 0
-    own = found.by_trace.get(span.trace, [])
     instructed = {one.key for one in sent if one.role == "system"}
-    for thread in own:
+    for thread in found.near(span.trace, sent):
         mine = thread.instructions
         other = bool(mine and instructed) and not mine & instructed  # an agent with instructions of its own
         shared = sum(1 for one in sent if one.role != "system" and thread.keys[one.key])
@@ -172,7 +192,8 @@ def _continues(found: _Found, sent: list[Said], span: Span) -> Thread | None:
             continue
         if shared + answers >= most and shared + answers > 0:
             best, most = thread, shared + answers
-    if best is None and not [one for one in sent if one.role != "system"] and own:
+    own = [*found.by_trace.get(span.trace, {}).values()]
+    if best is None and own and all(one.role == "system" for one in sent):
         return next((thread for thread in reversed(own) if span.agent in thread.agents), own[-1])
     return best or _sent_whole(found, sent)
 
